@@ -1,0 +1,26 @@
+"""Lipa: M-Pesa payments that a shop can run itself."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from app.config import ROOT, Settings
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Make the application from settings; without any, from the environment and ``.env``.
+
+    Raises pydantic's ValidationError when the settings cannot be right, production without its
+    secrets among them.
+    """
+    from app import assembly
+
+    settings = settings or Settings()
+    app = Flask(
+        "app", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static")
+    )
+    assembly.configure(app, settings)
+    assembly.bind_extensions(app, settings)
+    assembly.register_rooms(app, settings)
+    assembly.install_layers(app, settings)
+    return app

@@ -1,0 +1,122 @@
+"""Who may enter. Every door names one of these decorators, or says that it is open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from flask import g, redirect, request
+from flask.typing import ResponseReturnValue
+from flask_jwt_extended import verify_jwt_in_request
+from flask_jwt_extended.exceptions import JWTExtendedException
+from jwt.exceptions import PyJWTError
+
+from app.accounts import service
+from app.accounts.models import Person
+from app.accounts.tokens import sign_in_of_request
+from app.core.errors import Forbidden, Unauthorized
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def current_person() -> Person | None:
+    """Return who makes this request, or None for a stranger or an ended sign-in."""
+    if "person" not in g:
+        g.person = _identify()
+    found: Person | None = g.person
+    return found
+
+
+def require_person() -> Person:
+    """Return who makes this request. Raises Unauthorized for a stranger."""
+    person = current_person()
+    if person is None:
+        raise Unauthorized
+    return person
+
+
+def require_admin() -> Person:
+    """Return the admin who makes this request. Raises Unauthorized or Forbidden."""
+    person = require_person()
+    if not person.is_admin:
+        raise Forbidden("This is for the shop's admins.")
+    return person
+
+
+def _marked(view: Callable[..., Any], who: str) -> Any:
+    # The mark lets a test walk every route and ask who may enter.
+    view.who_may_enter = who  # type: ignore[attr-defined]
+    return view
+
+
+def open_to_all(view: View) -> View:
+    """Say in so many words that anybody may enter here."""
+    return _marked(view, "anybody")
+
+
+def for_provider(view: View) -> View:
+    """An address that Daraja posts to: anybody may call, proofs decide what is believed."""
+    return _marked(view, "provider")
+
+
+def signed_in(view: View) -> View:
+    """Only people who are signed in; programs get 401."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        require_person()
+        return view(*args, **kwargs)
+
+    return _marked(guarded, "person")
+
+
+def admin_only(view: View) -> View:
+    """Only admins; strangers get 401, other people 403."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        require_admin()
+        return view(*args, **kwargs)
+
+    return _marked(guarded, "admin")
+
+
+def signed_in_page(view: View) -> View:
+    """Only people who are signed in; a browser is shown the way to sign in and back."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        return view(*args, **kwargs) if current_person() else _to_sign_in()
+
+    return _marked(guarded, "person")
+
+
+def admin_page(view: View) -> View:
+    """Only admins; a stranger is shown the way to sign in, other people a 403 page."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        if current_person() is None:
+            return _to_sign_in()
+        require_admin()
+        return view(*args, **kwargs)
+
+    return _marked(guarded, "admin")
+
+
+def _to_sign_in() -> ResponseReturnValue:
+    if request.accept_mimetypes.best == "application/json":
+        raise Unauthorized("You have been signed out. Sign in and try again.")
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else request.path
+    return redirect(f"/sign-in?next={quote(wanted)}", 303)
+
+
+def _identify() -> Person | None:
+    try:
+        verify_jwt_in_request(optional=True)
+        sign_in = sign_in_of_request()
+    except (JWTExtendedException, PyJWTError, UnicodeError):
+        return None
+    return service.person_of_sign_in(sign_in) if sign_in else None

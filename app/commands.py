@@ -1,0 +1,132 @@
+"""The flask commands: set up, make people, look after a running shop."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+
+import click
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import Flask, current_app
+from flask.cli import AppGroup
+from flask_migrate import upgrade
+from sqlalchemy import func, select
+
+from app import doctor
+from app.accounts import service as accounts
+from app.accounts.models import Person, Role
+from app.config import ROOT, Settings
+from app.core.errors import LipaError
+from app.core.unit_of_work import transaction
+from app.extensions import db
+from app.orders.catalogue import DEMO_PRODUCTS
+from app.orders.models import Product
+from app.payments import service as payments
+
+users = AppGroup("users", help="People with an account.")
+DEMO_PEOPLE = (
+    ("admin@example.com", "Achieng Odhiambo", Role.ADMIN),
+    ("shopper@example.com", "John Kamau", Role.SHOPPER),
+)
+
+
+def register(app: Flask) -> None:
+    app.cli.add_command(users)
+    app.cli.add_command(prepare)
+    app.cli.add_command(callback_url)
+    app.cli.add_command(run_doctor)
+    app.cli.add_command(simulator)
+
+
+def is_up_to_date() -> bool:
+    """Tell whether the database stands at the newest migration."""
+    newest = set(ScriptDirectory(str(ROOT / "migrations")).get_heads())
+    with db.engine.connect() as connection:
+        return set(MigrationContext.configure(connection).get_current_heads()) == newest
+
+
+@click.command("prepare")
+def prepare() -> None:
+    """Bring the database up to date; in the simulator environment, fill the demo shop."""
+    if is_up_to_date():
+        click.echo("The database is up to date.")
+    else:
+        upgrade(directory=str(ROOT / "migrations"))
+    settings: Settings = current_app.extensions["lipa_settings"]
+    if settings.is_simulator:
+        _stock_demo_shop()
+        _make_demo_people(settings.demo_password)
+
+
+@users.command("create")
+@click.option("--email", required=True)
+@click.option("--password", required=True)
+@click.option("--name", default=None, help="Defaults to the part before the @.")
+@click.option("--admin", is_flag=True, help="Make this person an admin.")
+def create_user(email: str, password: str, name: str | None, admin: bool) -> None:
+    """Make a person without the web."""
+    role = Role.ADMIN if admin else Role.SHOPPER
+    try:
+        person = accounts.register(email, password, name or email.partition("@")[0], role=role)
+    except LipaError as refusal:
+        sys.exit(refusal.message)
+    click.echo(f"Made {person.email} ({person.role}).")
+
+
+@click.command("callback_url")
+@click.argument("payment")
+def callback_url(payment: str) -> None:
+    """Print the callback address of PAYMENT (integer, UUID or TXN…), token included."""
+    settings: Settings = current_app.extensions["lipa_settings"]
+    if settings.is_production:
+        sys.exit("Not in production: this address lets its holder speak for M-Pesa.")
+    try:
+        found = payments.find_payment(payment)
+    except LipaError as refusal:
+        sys.exit(refusal.message)
+    click.echo(payments.callback_address(found))
+
+
+@click.command("doctor")
+def run_doctor() -> None:
+    """Say in words what is missing or dangerous in this set-up, and the mend."""
+    findings = doctor.examine()
+    for finding in findings:
+        click.echo(f"- {finding.problem}\n  Mend: {finding.mend}")
+    if findings:
+        sys.exit(1)
+    click.echo("All is well.")
+
+
+@click.command("simulator")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=int, default=None, help="Defaults to SIMULATOR_PORT.")
+def simulator(host: str, port: int | None) -> None:
+    """Run the Daraja simulator alone."""
+    from app.simulator.server import serve
+    from app.simulator.settings import SimulatorSettings
+
+    settings: Settings = current_app.extensions["lipa_settings"]
+    if settings.is_production:
+        sys.exit("Not in production: the simulator's money is not real.")
+    serve(SimulatorSettings.from_environment(host=host, port=port))
+
+
+def _stock_demo_shop() -> None:
+    if db.session.scalar(select(func.count(Product.id))):
+        return
+    with transaction() as session:
+        session.add_all(Product(**asdict(row)) for row in DEMO_PRODUCTS)
+    click.echo(f"Put {len(DEMO_PRODUCTS)} products on the shelves.")
+
+
+def _make_demo_people(password: str | None) -> None:
+    for email, name, role in DEMO_PEOPLE:
+        if db.session.scalar(select(Person.id).where(Person.email == email)):
+            continue
+        if not password:
+            click.echo("No demo people: DEMO_PASSWORD is not set.")
+            return
+        accounts.register(email, password, name, role=role)
+        click.echo(f"Made the demo account {email}.")

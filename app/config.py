@@ -1,0 +1,174 @@
+"""Settings: one typed object, every documented spelling, one precedence.
+
+The environment (upper case before lower case) comes before ``.env``; a blank value is unset.
+M-Pesa settings that neither of them sets may come from the database, see app/settings.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import AliasChoices, Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+Network = IPv4Network | IPv6Network
+
+#: The callers that Safaricom publishes for its callbacks, and two more seen in one SDK only.
+SAFARICOM_ADDRESSES = (
+    "196.201.214.200,196.201.214.206,196.201.213.114,196.201.214.207,"
+    "196.201.214.208,196.201.213.44,196.201.212.127,196.201.212.138,"
+    "196.201.212.129,196.201.212.136,196.201.212.74,196.201.212.69"
+)
+LOOPBACK = "127.0.0.0/8,::1"
+#: Published by Safaricom for everybody's tests; it protects nothing.
+SANDBOX_PASSKEY = "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919"
+SANDBOX_SHORTCODE = "174379"
+
+
+class Environment(StrEnum):
+    SIMULATOR = "simulator"
+    SANDBOX = "sandbox"
+    PRODUCTION = "production"
+
+
+DARAJA_ROOTS = {
+    Environment.SANDBOX: "https://sandbox.safaricom.co.ke",
+    Environment.PRODUCTION: "https://api.safaricom.co.ke",
+}
+
+
+def _also(upper: str, *others: str) -> Any:
+    return Field(default=None, validation_alias=AliasChoices(upper, *others))
+
+
+class Settings(BaseSettings):
+    """What the environment says. Names are those of the environment, in lower case."""
+
+    model_config = SettingsConfigDict(
+        env_file=ROOT / ".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        populate_by_name=True,
+    )
+
+    host: str = "127.0.0.1"
+    port: int = 5000
+    shop_name: str = "Lipa Duka"
+
+    secret_key: str | None = None
+    jwt_secret_key: str | None = None
+    settings_encryption_key: str | None = None
+    demo_password: str | None = None
+
+    database_url: str | None = None
+    redis_url: str | None = None
+    db_name: str | None = None
+    db_user: str | None = None
+    db_password: str | None = None
+    db_host: str = "localhost"
+    db_port: int = 5432
+
+    mpesa_environment: Environment = Environment.SIMULATOR
+    mpesa_base_url: str | None = None
+    mpesa_timeout_seconds: float = Field(default=10, gt=0, le=60)
+    mpesa_max_amount: int | None = Field(default=None, ge=1)
+    mpesa_consumer_key: str | None = _also("MPESA_CONSUMER_KEY", "consumer_key")
+    mpesa_consumer_secret: str | None = _also("MPESA_CONSUMER_SECRET", "consumer_secret")
+    mpesa_shortcode: str | None = _also("MPESA_SHORTCODE", "shortcode")
+    mpesa_passkey: str | None = _also("MPESA_PASSKEY", "pass_key")
+    mpesa_callback_url: str | None = _also("MPESA_CALLBACK_URL", "c2b_callback")
+    mpesa_access_token_url: str | None = _also("access_token_url")
+    mpesa_checkout_url: str | None = _also("checkout_url")
+    mpesa_query_check_url: str | None = _also("mpesa_query_check_url")
+    mpesa_callback_allowlist: str | None = None
+
+    public_url: str | None = None
+    trusted_proxies: int = Field(default=0, ge=0, le=10)
+    stk_prompt_seconds: int = Field(default=60, ge=1, le=600)
+    simulator_port: int = 5001
+    simulator_embedded: bool = True
+    order_hold_minutes: int = Field(default=30, ge=1, le=10_080)
+
+    rate_limit_initiate: str = "100/minute"
+    rate_limit_status: str = "1000/minute"
+    rate_limit_sign_in: str = "10/minute"
+    max_sockets: int = Field(default=300, ge=1, le=5000)
+
+    @field_validator("mpesa_base_url", "public_url")
+    @classmethod
+    def _without_trailing_slash(cls, value: str | None) -> str | None:
+        return value.rstrip("/") if value else value
+
+    @field_validator("mpesa_callback_allowlist")
+    @classmethod
+    def _readable_networks(cls, value: str | None) -> str | None:
+        networks_of(value or "")
+        return value
+
+    @model_validator(mode="after")
+    def _production_needs_its_secrets(self) -> Self:
+        if self.mpesa_environment is Environment.PRODUCTION:
+            names = ("secret_key", "jwt_secret_key", "settings_encryption_key")
+            missing = [name.upper() for name in names if not getattr(self, name)]
+            if missing:
+                raise ValueError(
+                    f"production needs {', '.join(missing)}: set each to a long random value"
+                )
+        return self
+
+    @property
+    def is_production(self) -> bool:
+        return self.mpesa_environment is Environment.PRODUCTION
+
+    @property
+    def is_simulator(self) -> bool:
+        return self.mpesa_environment is Environment.SIMULATOR
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """Return the database's address, for psycopg 3 where it is PostgreSQL."""
+        if self.database_url:
+            return _with_driver(self.database_url)
+        if self.db_name:
+            account = f"{self.db_user or ''}:{self.db_password or ''}@" if self.db_user else ""
+            return f"postgresql+psycopg://{account}{self.db_host}:{self.db_port}/{self.db_name}"
+        return f"sqlite:///{ROOT / 'instance' / 'lipa.db'}"
+
+    @property
+    def public_root(self) -> str:
+        """Return the root that Daraja's callbacks reach."""
+        return self.public_url or f"http://127.0.0.1:{self.port}"
+
+    @property
+    def daraja_root(self) -> str:
+        if self.mpesa_base_url:
+            return self.mpesa_base_url
+        return DARAJA_ROOTS.get(self.mpesa_environment) or f"http://127.0.0.1:{self.simulator_port}"
+
+    @property
+    def callback_networks(self) -> tuple[Network, ...]:
+        """Return whose callbacks are proven by origin; loopback too outside production."""
+        default = SAFARICOM_ADDRESSES if self.is_production else f"{SAFARICOM_ADDRESSES},{LOOPBACK}"
+        return networks_of(self.mpesa_callback_allowlist or default)
+
+    @property
+    def max_amount_shillings(self) -> int:
+        """Return the most that one payment may be: 70,000 in tests, 250,000 in production."""
+        return self.mpesa_max_amount or (250_000 if self.is_production else 70_000)
+
+
+def networks_of(text: str) -> tuple[Network, ...]:
+    """Read a comma-separated list of addresses and networks. Raises ValueError."""
+    return tuple(ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
+
+
+def _with_driver(url: str) -> str:
+    for prefix in ("postgresql://", "postgres://"):
+        if url.startswith(prefix):
+            return "postgresql+psycopg://" + url.removeprefix(prefix)
+    return url

@@ -1,0 +1,184 @@
+"""Every refusal is a small class that carries what it is about.
+
+The core names the refusal; a dialect chooses the words its document promises for it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class LipaError(Exception):
+    """Something the caller can be told. Subclasses set the code and the HTTP status."""
+
+    code = "INTERNAL_ERROR"
+    status = 500
+    message = "Something went wrong on our side. Nothing was charged by this request."
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        details: dict[str, Any] | None = None,
+        retry_after_seconds: int | None = None,
+    ) -> None:
+        self.message = message or self.message
+        self.details = details or {}
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(self.message)
+
+    def body(self) -> dict[str, Any]:
+        """Return the error body that every path of every dialect answers with."""
+        return {
+            "success": False,
+            "status": "error",
+            "error": self.message,
+            "message": self.message,
+            "code": self.code,
+            "details": self.details,
+        }
+
+
+class ValidationError(LipaError):
+    code = "VALIDATION_ERROR"
+    status = 400
+    message = "The request is not complete or not readable."
+
+
+class InvalidAmount(ValidationError):
+    code = "INVALID_AMOUNT"
+
+    def __init__(self, field: str = "amount") -> None:
+        super().__init__(
+            f"{field} must be a whole number of shillings, such as 1500. "
+            "Cents, signs, exponents and words are not accepted.",
+            details={"field": field},
+        )
+
+
+class AmountMismatch(ValidationError):
+    code = "AMOUNT_MISMATCH"
+
+    def __init__(self, expected_shillings: int | float) -> None:
+        super().__init__(
+            f"The amount must be what is owed: KES {expected_shillings}.",
+            details={"expected": expected_shillings},
+        )
+
+
+class AmountTooLow(ValidationError):
+    code = "AMOUNT_TOO_LOW"
+    message = "The amount is below the least that M-Pesa takes, which is KES 1."
+
+
+class AmountTooHigh(ValidationError):
+    code = "AMOUNT_TOO_HIGH"
+
+    def __init__(self, maximum_shillings: int) -> None:
+        super().__init__(
+            f"The amount is above KES {maximum_shillings:,}, the most that one payment may be. "
+            "Split the order and pay in parts.",
+            details={"maximum": maximum_shillings},
+        )
+
+
+class InvalidPhone(ValidationError):
+    code = "INVALID_PHONE"
+    message = (
+        "That is not a Kenyan mobile number. Write it as 0712345678, 712345678, "
+        "254712345678 or +254712345678."
+    )
+
+
+class Unauthorized(LipaError):
+    code = "UNAUTHORIZED"
+    status = 401
+    message = "Sign in first: send Authorization: Bearer <token>, or sign in on the page."
+
+
+class Forbidden(LipaError):
+    code = "FORBIDDEN"
+    status = 403
+    message = "You are signed in, but this is not yours to do."
+
+
+class NotFound(LipaError):
+    code = "NOT_FOUND"
+    status = 404
+    message = "There is nothing here under that name, or it is not yours."
+
+
+class Conflict(LipaError):
+    code = "CONFLICT"
+    status = 409
+    message = "That cannot be done in the present state."
+
+
+class OutOfStock(Conflict):
+    """The shop has fewer of a product than was asked for."""
+
+    def __init__(self, product_id: int, name: str, available: int) -> None:
+        left = f"only {available} left" if available else "sold out"
+        super().__init__(
+            f"{name}: {left}. Change the quantity and try again; nothing was charged.",
+            details={"product_id": product_id, "name": name, "available": available},
+        )
+
+
+class OrderAlreadyPaid(Conflict):
+    code = "ORDER_ALREADY_PAID"
+    message = "This order is already paid. Nothing more was charged."
+
+
+class PaymentInProgress(Conflict):
+    code = "PAYMENT_IN_PROGRESS"
+    message = "A payment for this order is under way. Wait for its end, then try again."
+
+
+class RateLimited(LipaError):
+    code = "RATE_LIMITED"
+    status = 429
+    message = "Too many requests. Wait a little, then try again."
+
+
+class ProviderRefused(LipaError):
+    """Daraja answered and said no. Nothing was sent to the phone."""
+
+    code = "PROVIDER_REFUSED"
+    status = 502
+    message = "M-Pesa refused the request. Nothing was charged."
+
+
+class ProviderUnavailable(LipaError):
+    """Daraja is known not to have been reached. Nothing was sent to the phone."""
+
+    code = "PROVIDER_UNAVAILABLE"
+    status = 503
+    message = "M-Pesa cannot be reached just now. Nothing was charged; try again in a minute."
+
+    def __init__(
+        self, message: str | None = None, *, details: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(message, details=details, retry_after_seconds=30)
+
+
+class Busy(LipaError):
+    """The database could not be written to in time."""
+
+    status = 503
+    message = "The shop is very busy. Nothing was changed; try again in a few seconds."
+
+    def __init__(self) -> None:
+        super().__init__(retry_after_seconds=5)
+
+
+class PayloadTooLarge(LipaError):
+    code = "PAYLOAD_TOO_LARGE"
+    status = 413
+    message = "The request is too large."
+
+
+class UnsupportedMediaType(LipaError):
+    code = "UNSUPPORTED_MEDIA_TYPE"
+    status = 415
+    message = "Send JSON, with the header Content-Type: application/json."

@@ -1,0 +1,95 @@
+"""Reading what a caller sends, strictly and with a clear word when it cannot be read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from flask import Request
+from pydantic import BaseModel
+from pydantic import ValidationError as SchemaError
+
+from app.core.errors import UnsupportedMediaType, ValidationError
+
+Schema = TypeVar("Schema", bound=BaseModel)
+MAX_PAGE = 100_000
+
+
+def read_json(request: Request) -> dict[str, Any]:
+    """Return the JSON object of a request; numbers with a point stay exact as Decimal.
+
+    Raises UnsupportedMediaType, or ValidationError for anything but a readable object.
+    """
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType
+    try:
+        body = json.loads(
+            request.get_data().decode("utf-8"),
+            parse_float=Decimal,
+            parse_constant=_no_constant,
+            parse_int=_bounded_int,
+        )
+    except (ValueError, RecursionError) as error:
+        raise ValidationError(f"The body is not readable JSON{_place(error)}.") from error
+    if not isinstance(body, dict):
+        raise ValidationError("The body must be a JSON object, such as {}.")
+    return body
+
+
+def parse(request: Request, schema: type[Schema]) -> Schema:
+    """Read a request's JSON by a schema. Raises ValidationError naming every wrong field."""
+    return check(read_json(request), schema)
+
+
+def check(values: Mapping[str, Any], schema: type[Schema]) -> Schema:
+    """Hold values against a schema. Raises ValidationError naming every wrong field."""
+    try:
+        return schema.model_validate(values)
+    except SchemaError as error:
+        raise ValidationError(_summary(error), details={"fields": _fields(error)}) from error
+
+
+def page_of(request: Request, default_per_page: int = 20, most: int = 100) -> tuple[int, int]:
+    """Return ``page`` and ``per_page`` of a list, both bounded."""
+    return (
+        _positive(request.args.get("page"), "page", 1, MAX_PAGE),
+        _positive(request.args.get("per_page"), "per_page", default_per_page, most),
+    )
+
+
+def _positive(text: str | None, name: str, default: int, most: int) -> int:
+    if text is None or text == "":
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) >= 1):
+        raise ValidationError(f"{name} must be a whole number from 1.", details={"field": name})
+    return min(int(text), most)
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _bounded_int(text: str) -> int:
+    if len(text) > 20:
+        raise ValueError("a number is too long")
+    return int(text)
+
+
+def _place(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f" (line {error.lineno}, column {error.colno}: {error.msg})"
+    return ""
+
+
+def _fields(error: SchemaError) -> dict[str, str]:
+    return {
+        ".".join(str(part) for part in problem["loc"]) or "body": problem["msg"]
+        for problem in error.errors(include_url=False, include_context=False, include_input=False)
+    }
+
+
+def _summary(error: SchemaError) -> str:
+    name, problem = next(iter(_fields(error).items()))
+    return f"{name}: {problem}."

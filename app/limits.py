@@ -1,0 +1,58 @@
+"""Rate limits: per person, or per address for strangers; never one bucket for everybody."""
+
+from __future__ import annotations
+
+from flask import current_app, request
+
+from app.accounts.guard import current_person
+from app.extensions import limiter
+
+UNPROVEN_CALLBACKS = "60/minute"
+
+
+def _settings():  # type: ignore[no-untyped-def]
+    return current_app.extensions["lipa_settings"]
+
+
+def caller() -> str:
+    """Name who is counted: the person who is signed in, else the address."""
+    person = current_person()
+    return f"person:{person.id}" if person else f"address:{request.remote_addr}"
+
+
+def _account() -> str:
+    """Name the account that somebody tries to enter, by the e-mail as it would be looked up."""
+    body = request.get_json(silent=True) if request.is_json else request.form
+    email = body.get("email", "") if hasattr(body, "get") else ""
+    return f"account:{str(email).strip().lower()[:254]}"
+
+
+def _address() -> str:
+    return f"address:{request.remote_addr}"
+
+
+def _thrice_sign_in() -> str:
+    count, _, period = _settings().rate_limit_sign_in.partition("/")
+    return f"{int(count) * 3}/{period}"
+
+
+initiate_limit = limiter.shared_limit(
+    lambda: _settings().rate_limit_initiate, scope="initiate", key_func=caller
+)
+status_limit = limiter.shared_limit(
+    lambda: _settings().rate_limit_status, scope="status", key_func=caller
+)
+_account_limit = limiter.shared_limit(
+    lambda: _settings().rate_limit_sign_in,
+    scope="sign-in",
+    key_func=_account,
+    methods=["POST"],
+)
+_address_limit = limiter.shared_limit(
+    _thrice_sign_in, scope="sign-in-address", key_func=_address, methods=["POST"]
+)
+
+
+def sign_in_limit(view):  # type: ignore[no-untyped-def]
+    """Throttle guessing by account and by address."""
+    return _account_limit(_address_limit(view))

@@ -1,0 +1,1 @@
+"""Daraja's HTTP and words. This room knows neither Flask nor our tables."""

@@ -1,0 +1,1 @@
+"""What the shop sells and what people have ordered. This room knows nothing of payments."""

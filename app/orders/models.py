@@ -1,0 +1,123 @@
+"""Products, orders with their lines, and enrolments in courses."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID, uuid4
+
+from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.accounts.models import Person
+from app.core.clock import now
+from app.core.columns import BigId, UtcDateTime
+from app.extensions import Model
+
+
+class Kind(StrEnum):
+    GOODS = "goods"
+    COURSE = "course"
+
+
+class OrderStatus(StrEnum):
+    PENDING = "pending"
+    PAID = "paid"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    REVIEW = "review"
+
+
+class Product(Model):
+    """Something for sale. ``stock`` counts what is free to sell; None means unlimited."""
+
+    __tablename__ = "products"
+    __table_args__ = (
+        CheckConstraint("price_cents >= 0 AND price_cents % 100 = 0", name="whole_price"),
+        CheckConstraint("stock IS NULL OR stock >= 0", name="stock_not_negative"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    slug: Mapped[str] = mapped_column(String(80), unique=True)
+    name: Mapped[str] = mapped_column(String(120))
+    kind: Mapped[str] = mapped_column(String(16), default=Kind.GOODS)
+    price_cents: Mapped[int] = mapped_column(BigId)
+    stock: Mapped[int | None] = mapped_column()
+    description: Mapped[str] = mapped_column(Text, default="")
+    picture: Mapped[str | None] = mapped_column(String(255))
+    active: Mapped[bool] = mapped_column(Boolean, default=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+
+
+class Order(Model):
+    """What somebody wants and has promised to pay.
+
+    ``id`` is the number people see, ``reference`` (letters and digits, at most 12) is what
+    M-Pesa gets as AccountReference and what a person types at the paybill.
+    """
+
+    __tablename__ = "orders"
+    __table_args__ = (
+        UniqueConstraint("person_id", "cart_key"),
+        Index("ix_orders_person_newest", "person_id", "id"),
+        Index("ix_orders_held", "status", "held_until"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    uuid: Mapped[UUID] = mapped_column(default=uuid4, unique=True)
+    reference: Mapped[str] = mapped_column(String(12), unique=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"))
+    status: Mapped[str] = mapped_column(String(16), default=OrderStatus.PENDING)
+    total_cents: Mapped[int] = mapped_column(BigId)
+    currency: Mapped[str] = mapped_column(String(3), default="KES")
+    cart_key: Mapped[str | None] = mapped_column(String(64))
+    review_reason: Mapped[str | None] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+    held_until: Mapped[datetime] = mapped_column(UtcDateTime)
+    paid_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    person: Mapped[Person] = relationship()
+    lines: Mapped[list[OrderLine]] = relationship(order_by="OrderLine.id", lazy="selectin")
+
+    @property
+    def number(self) -> int:
+        return self.id
+
+
+class OrderLine(Model):
+    """A product as it was when it was ordered: later price changes do not reach it.
+
+    ``held`` says that the goods are set aside: taken from the stock when the order was placed,
+    given back when it is cancelled or expires, kept for good when it is paid.
+    """
+
+    __tablename__ = "order_lines"
+    __table_args__ = (CheckConstraint("quantity > 0", name="some_quantity"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), index=True)
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"))
+    name: Mapped[str] = mapped_column(String(120))
+    kind: Mapped[str] = mapped_column(String(16))
+    unit_price_cents: Mapped[int] = mapped_column(BigId)
+    quantity: Mapped[int] = mapped_column()
+    held: Mapped[bool] = mapped_column(Boolean, default=True)
+
+    @property
+    def total_cents(self) -> int:
+        return self.unit_price_cents * self.quantity
+
+
+class Enrolment(Model):
+    """A person's place in a course, given when the order is paid."""
+
+    __tablename__ = "enrolments"
+    __table_args__ = (UniqueConstraint("person_id", "product_id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"))
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"))
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+
+    course: Mapped[Product] = relationship()

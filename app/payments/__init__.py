@@ -1,0 +1,1 @@
+"""Money coming in: attempts to collect, the evidence about them, and how they are settled."""

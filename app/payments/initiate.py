@@ -1,0 +1,237 @@
+"""Starting a payment: write the intent, commit, call Daraja, record the answer."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from datetime import timedelta
+from urllib.parse import urlencode
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.accounts.models import Person
+from app.core.clock import now
+from app.core.errors import (
+    AmountMismatch,
+    AmountTooHigh,
+    AmountTooLow,
+    Conflict,
+    InvalidPhone,
+    LipaError,
+    OrderAlreadyPaid,
+    PaymentInProgress,
+    ProviderUnavailable,
+)
+from app.core.money import shillings_number, whole_shillings
+from app.core.unit_of_work import after_commit, end_reads, transaction
+from app.extensions import db
+from app.mpesa.messages import PushAccepted, PushAnswer, PushRefused, StkPush
+from app.mpesa.phone import is_wire_form, msisdn
+from app.mpesa.service import MpesaService
+from app.mpesa.settings import MissingSettings
+from app.orders import service as orders
+from app.orders.models import Order, OrderStatus
+from app.payments import inbox
+from app.payments.models import Payment
+from app.payments.provider import mpesa
+from app.payments.queries import amount_paid_cents, live_attempt
+from app.payments.schedule import FIRST_ASK_SECONDS, quiet_after
+from app.payments.settle import move
+from app.payments.signals import check_wanted
+from app.payments.states import Event, Status
+from app.payments.words import refusal
+from app.settings.service import mpesa_settings, settings
+
+_SUFFIX_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+_NAME_TRIES = 20
+#: How long a second request waits for the first one's ids before it answers without them.
+FOLLOWER_WAIT_SECONDS = 2.0
+
+
+def initiate(
+    *,
+    person: Person,
+    order_ref: object,
+    phone: str,
+    amount_cents: int | None = None,
+    strict_phone: bool = False,
+) -> Payment:
+    """Send one prompt for what is owed on an order, or give the live attempt back.
+
+    The amount is always the order's; one that the caller sends must equal it. Returns the
+    attempt: pending, or unconfirmed when nobody knows whether the prompt was sent. Raises a
+    LipaError when nothing was sent.
+    """
+    number = _readable_phone(phone, strict_phone)
+    order = orders.find_order(order_ref, person)
+    order_id, callback_url = order.id, mpesa_settings().callback_url
+    service = _service()
+    payment_id, prompt = _write_intent(order_id, number, amount_cents, callback_url)
+    if prompt is None:
+        return _follow(payment_id)
+    end_reads()
+    answer = service.push(prompt)
+    return record_answer(payment_id, answer)
+
+
+def record_answer(payment_id: int, answer: PushAnswer) -> Payment:
+    """Write down what Daraja said to a push, then hear any callback that was faster.
+
+    Raises ProviderRefused or ProviderUnavailable when nothing was sent to the phone.
+    """
+    with transaction() as session:
+        _apply_answer(session, payment_id, answer)
+    if isinstance(answer, PushAccepted):
+        inbox.handle_overtakers(answer.checkout_request_id)
+    payment = db.session.get_one(Payment, payment_id)
+    if isinstance(answer, PushRefused):
+        raise refusal(answer, payment)
+    return payment
+
+
+def _service() -> MpesaService:
+    try:
+        return mpesa()
+    except MissingSettings as error:
+        raise ProviderUnavailable(str(error)) from error
+
+
+def _readable_phone(phone: str, strict: bool) -> str:
+    number = msisdn(phone)
+    if number is None or (strict and not is_wire_form(phone)):
+        raise InvalidPhone(details={"field": "phone_number"})
+    return number
+
+
+def _write_intent(
+    order_id: int, phone: str, amount_cents: int | None, callback_url: str
+) -> tuple[int, StkPush | None]:
+    """Commit the attempt before anything is sent. Returns no prompt when one is live already."""
+    for _ in range(_NAME_TRIES):
+        try:
+            with transaction() as session:
+                order = orders.lock_order(session, order_id)
+                live = live_attempt(session, order_id)
+                if live is not None:
+                    return live.id, None
+                owed = _owed(session, order, amount_cents)
+                payment = _new_attempt(session, order, phone, owed)
+                return payment.id, _prompt(payment, order, callback_url)
+        except IntegrityError:
+            # Either another request's attempt is live now, or the TXN name was taken.
+            continue
+    raise PaymentInProgress(retry_after_seconds=5)
+
+
+def _owed(session: Session, order: Order, stated_cents: int | None) -> int:
+    if order.status in (OrderStatus.PAID, OrderStatus.REVIEW):
+        raise OrderAlreadyPaid(details={"order_id": str(order.uuid)})
+    if order.status != OrderStatus.PENDING:
+        raise Conflict(f"This order is {order.status}. Place a new one; nothing was charged.")
+    owed = order.total_cents - amount_paid_cents(session, order.id)
+    if stated_cents is not None and stated_cents != owed:
+        raise AmountMismatch(shillings_number(owed))
+    if owed < 100:
+        raise AmountTooLow
+    most = settings().max_amount_shillings
+    if owed > most * 100:
+        raise AmountTooHigh(most)
+    return owed
+
+
+def _new_attempt(session: Session, order: Order, phone: str, owed_cents: int) -> Payment:
+    expires_at = now() + timedelta(seconds=settings().stk_prompt_seconds)
+    payment = Payment(
+        public_ref=new_reference(),
+        order_id=order.id,
+        person_id=order.person_id,
+        phone=phone,
+        amount_cents=owed_cents,
+        prompt_expires_at=expires_at,
+        next_check_at=quiet_after(expires_at),
+    )
+    session.add(payment)
+    session.flush()
+    # The goods must not be given away while a prompt for them is on a phone.
+    order.held_until = max(order.held_until, quiet_after(expires_at))
+    return payment
+
+
+def _prompt(payment: Payment, order: Order, callback_url: str) -> StkPush:
+    return StkPush(
+        amount=whole_shillings(payment.amount_cents),
+        phone=payment.phone,
+        account_reference=order.reference,
+        description=f"Order {order.number}",
+        callback_url=with_token(callback_url, payment.callback_token),
+    )
+
+
+def with_token(callback_url: str, token: str) -> str:
+    """Return the address that only this attempt's callback knows."""
+    joint = "&" if "?" in callback_url else "?"
+    return f"{callback_url}{joint}{urlencode({'token': token})}"
+
+
+def new_reference(prefix: str = "TXN") -> str:
+    """Return a fresh public name: prefix, UTC seconds, three random characters.
+
+    Only 46,656 names exist a second: whoever stores one tries again when it is taken.
+    """
+    suffix = "".join(secrets.choice(_SUFFIX_ALPHABET) for _ in range(3))
+    return f"{prefix}{now():%Y%m%d%H%M%S}{suffix}"
+
+
+def _apply_answer(session: Session, payment_id: int, answer: PushAnswer) -> None:
+    actor = "daraja: push answer"
+    if isinstance(answer, PushAccepted):
+        due = now() + timedelta(seconds=FIRST_ASK_SECONDS)
+        move(
+            session,
+            payment_id,
+            Event.PUSH_ACCEPTED,
+            actor,
+            "Daraja queued the prompt",
+            merchant_request_id=answer.merchant_request_id,
+            checkout_request_id=answer.checkout_request_id,
+            next_check_at=due,
+        )
+        after_commit(lambda: check_wanted.send(payment_id=payment_id, at=due))
+    elif isinstance(answer, PushRefused):
+        move(
+            session,
+            payment_id,
+            Event.PUSH_REFUSED,
+            actor,
+            f"{answer.code} {answer.description}",
+            result_code=answer.code[:32],
+            result_desc=answer.description,
+            reason=f"refused_{answer.kind}",
+            next_check_at=None,
+        )
+    else:
+        move(session, payment_id, Event.PUSH_UNANSWERED, actor, answer.why)
+
+
+def _follow(payment_id: int) -> Payment:
+    """Give a second request the first one's attempt, with its ids if they come soon.
+
+    Raises what the first request was told when the push was refused in the meantime.
+    """
+    deadline = time.monotonic() + FOLLOWER_WAIT_SECONDS
+    payment = db.session.get_one(Payment, payment_id)
+    while payment.status == Status.CREATED and time.monotonic() < deadline:
+        end_reads()
+        time.sleep(0.05)
+        payment = db.session.get_one(Payment, payment_id, populate_existing=True)
+    if payment.status == Status.FAILED and payment.checkout_request_id is None:
+        raise _earlier_refusal(payment)
+    return payment
+
+
+def _earlier_refusal(payment: Payment) -> LipaError:
+    kind = (payment.reason or "").removeprefix("refused_") or "other"
+    answer = PushRefused(kind, payment.result_code or "", payment.result_desc or "")  # type: ignore[arg-type]
+    return refusal(answer, payment)
+

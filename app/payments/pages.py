@@ -1,0 +1,277 @@
+"""The paying pages: checkout, one order, its success page and its receipt.
+
+Every page works as a plain form. The payment dialog sends the same forms and asks for JSON, so
+both roads go through the same code and hear the same words.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, flash, jsonify, redirect, render_template, request, session
+from flask.typing import ResponseReturnValue
+
+from app.accounts.guard import require_person, signed_in_page
+from app.core.errors import Conflict, InvalidPhone, LipaError, OutOfStock
+from app.core.money import kes
+from app.limits import initiate_limit
+from app.mpesa.phone import msisdn
+from app.orders import service as orders
+from app.orders.cart import Cart, CartLine, is_key, total_cents
+from app.payments import service as payments
+from app.payments import words
+from app.payments.view import order_state
+
+if TYPE_CHECKING:
+    from app.orders.models import Order
+
+payment_pages = Blueprint("payment_pages", __name__)
+
+#: What the dialog says when an end is pushed to it, before it has asked for the exact words.
+ENDINGS = {
+    "waiting": words.WAITING,
+    "completed": words.COMPLETED,
+    "failed": words.unpaid_end("declined"),
+    "cancelled": words.unpaid_end("cancelled"),
+    "expired": words.unpaid_end("timeout"),
+    "review": words.REVIEW,
+}
+
+
+class EmptyCart(Conflict):
+    message = "Your cart is empty, so there is nothing to pay. Nothing was charged."
+
+
+class CartChanged(Conflict):
+    message = (
+        "Your cart changed in another tab. Look it over and press Pay again; nothing was charged."
+    )
+
+
+# Checkout.
+
+
+@payment_pages.get("/checkout")
+@signed_in_page
+def checkout() -> ResponseReturnValue:
+    lines = _cart_lines(Cart(session))
+    if any(line.problem for line in lines):
+        return redirect("/cart", 303)
+    return _checkout_page(lines, phone=_as_typed(require_person().phone))
+
+
+@payment_pages.post("/checkout")
+@signed_in_page
+@initiate_limit
+def place_order() -> ResponseReturnValue:
+    cart = Cart(session)
+    try:
+        # A number that cannot be right is refused before there is an order to keep.
+        if msisdn(request.form.get("phone_number", "")) is None:
+            raise InvalidPhone()
+        order = _order_of(cart, request.form.get("cart_key") or cart.key)
+    except LipaError as refusal:
+        return _refuse_checkout(cart, refusal)
+    return _pay(order)
+
+
+def _order_of(cart: Cart, key: str) -> Order:
+    """Place the order that this cart key names, or find it when it was placed before.
+
+    Raises EmptyCart, CartChanged, and whatever place_order refuses with. The cart is emptied
+    only once its order stands.
+    """
+    person = require_person()
+    placed = orders.order_by_key(person, key) if is_key(key) else None
+    if placed is not None:
+        return placed
+    if cart.is_empty:
+        raise EmptyCart()
+    if key != cart.key:
+        raise CartChanged()
+    order = orders.place_order(person, items=cart.items, key=key)
+    cart.clear()
+    return order
+
+
+def _refuse_checkout(cart: Cart, refusal: LipaError) -> ResponseReturnValue:
+    if _wants_json():
+        raise refusal
+    if isinstance(refusal, OutOfStock):
+        flash(refusal.message, "error")
+        return redirect("/cart", 303)
+    phone = request.form.get("phone_number", "")
+    return _checkout_page(_cart_lines(cart), phone, refusal.message), refusal.status
+
+
+def _checkout_page(lines: list[CartLine], phone: str, problem: str | None = None) -> str:
+    return render_template(
+        "checkout/checkout.html",
+        lines=lines,
+        total_cents=total_cents(lines),
+        phone=phone,
+        problem=problem,
+        cart_key=Cart(session).key,
+        endings=ENDINGS,
+    )
+
+
+def _cart_lines(cart: Cart) -> list[CartLine]:
+    products = orders.products_by_id(cart.product_ids)
+    cart.drop_unknown(products)
+    return cart.lines(products)
+
+
+# One order.
+
+
+@payment_pages.get("/orders/<uuid>")
+@signed_in_page
+def order(uuid: str) -> ResponseReturnValue:
+    found = orders.find_order(uuid, require_person())
+    return _order_page(found, phone=_known_phone(found))
+
+
+@payment_pages.post("/orders/<uuid>/pay")
+@signed_in_page
+@initiate_limit
+def pay(uuid: str) -> ResponseReturnValue:
+    return _pay(orders.find_order(uuid, require_person()))
+
+
+@payment_pages.post("/orders/<uuid>/check")
+@signed_in_page
+def check(uuid: str) -> ResponseReturnValue:
+    found = orders.find_order(uuid, require_person())
+    payments.check_now(found.uuid, require_person())
+    flash("We have asked M-Pesa again. The answer can take some seconds.", "notice")
+    return redirect(_order_url(found), 303)
+
+
+@payment_pages.post("/orders/<uuid>/cancel")
+@signed_in_page
+def cancel(uuid: str) -> ResponseReturnValue:
+    found = orders.find_order(uuid, require_person())
+    try:
+        payments.cancel_order(found.uuid, require_person())
+        flash("The order is cancelled. Nothing was charged for it.", "notice")
+    except LipaError as refusal:
+        flash(refusal.message, "error")
+    return redirect(_order_url(found), 303)
+
+
+@payment_pages.get("/order-success")
+@signed_in_page
+def success() -> ResponseReturnValue:
+    found = _asked_or_newest_order()
+    state = order_state(found) if found else None
+    return render_template("checkout/success.html", order=found, state=state)
+
+
+def _asked_or_newest_order() -> Order | None:
+    person = require_person()
+    asked = request.args.get("order")
+    if asked:
+        return orders.find_order(asked, person)
+    newest, _total = orders.list_orders(person, 1, 1)
+    # An admin's list holds everybody's orders; this page speaks of one's own.
+    return next((found for found in newest if found.person_id == person.id), None)
+
+
+@payment_pages.get("/receipts/<transaction_id>")
+@signed_in_page
+def receipt(transaction_id: str) -> ResponseReturnValue:
+    view = payments.receipt_for(transaction_id, require_person())
+    payment, found = view.payment, view.order
+    return render_template(
+        "receipts/receipt.html",
+        receipt_number=view.number,
+        mpesa_receipt=payment.mpesa_receipt,
+        paid_at=payment.completed_at or payment.created_at,
+        customer_name=found.person.name,
+        payer_phone=payment.phone,
+        amount=kes(payment.amount_cents, decimals=True),
+        order=found,
+    )
+
+
+# Paying, for the form and for the dialog.
+
+
+def _pay(found: Order) -> ResponseReturnValue:
+    """Start a prompt unless one is live or nothing is owed, then tell the order's state."""
+    phone = request.form.get("phone_number", "")
+    try:
+        if order_state(found)["can_pay"]:
+            payments.initiate(
+                person=require_person(),
+                order_ref=found.uuid,
+                phone=phone,
+            )
+    except LipaError as refusal:
+        return _refuse_payment(found, phone, refusal)
+    if _wants_json():
+        return _state_as_json(found)
+    return redirect(_order_url(found), 303)
+
+
+def _refuse_payment(found: Order, phone: str, refusal: LipaError) -> ResponseReturnValue:
+    if _wants_json():
+        refusal.details = {**refusal.details, **_addresses(found)}
+        raise refusal
+    if isinstance(refusal, InvalidPhone):
+        return _order_page(found, phone, refusal.message), refusal.status
+    flash(refusal.message, "error")
+    return redirect(_order_url(found), 303)
+
+
+def _order_page(found: Order, phone: str, problem: str | None = None) -> str:
+    return render_template(
+        "orders/detail.html",
+        order=found,
+        state=order_state(found),
+        attempts=payments.attempts_of(found),
+        phone=phone,
+        problem=problem,
+        endings=ENDINGS,
+    )
+
+
+def _known_phone(found: Order) -> str:
+    """Return the number to fill in: the one this person last paid with, else their own.
+
+    Somebody else's number is never filled in, so an admin's page does not show it.
+    """
+    person = require_person()
+    attempts = payments.attempts_of(found) if found.person_id == person.id else []
+    newest = max(attempts, key=lambda payment: payment.id, default=None)
+    return _as_typed(newest.phone if newest else person.phone)
+
+
+def _as_typed(phone: str | None) -> str:
+    """Write ``254712345678`` as people type it at home: ``0712345678``."""
+    return f"0{phone[3:]}" if phone and phone.startswith("254") else phone or ""
+
+
+def _state_as_json(found: Order) -> ResponseReturnValue:
+    state = order_state(found)
+    # The fate of an unconfirmed push is not known yet, which is what 202 says.
+    status = 202 if state["state"] == "unconfirmed" else 200
+    return jsonify(success=True, data={**state, **_addresses(found)}), status
+
+
+def _addresses(found: Order) -> dict[str, str]:
+    return {
+        "order_id": str(found.uuid),
+        "order_url": _order_url(found),
+        "success_url": f"/order-success?order={found.uuid}",
+    }
+
+
+def _order_url(found: Order) -> str:
+    return f"/orders/{found.uuid}"
+
+
+def _wants_json() -> bool:
+    kinds = ["text/html", "application/json"]
+    return request.accept_mimetypes.best_match(kinds, default="text/html") == "application/json"

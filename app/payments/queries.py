@@ -1,0 +1,135 @@
+"""Questions that only read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from app.accounts.models import Person
+from app.core.clock import now
+from app.core.errors import NotFound
+from app.extensions import db
+from app.orders.models import Order
+from app.payments.models import InboxMessage, Payment, TimelineEntry
+from app.payments.schedule import QUIET_SECONDS
+from app.payments.states import LIVE, Status
+
+_MOST_ATTEMPTS = 100
+
+
+def live_attempt(session: Session, order_id: int) -> Payment | None:
+    """Return the one attempt of an order whose prompt may be on a phone."""
+    return session.scalar(
+        select(Payment).where(Payment.order_id == order_id, Payment.status.in_(LIVE))
+    )
+
+
+def amount_paid_cents(session: Session, order_id: int) -> int:
+    """Return what has come in for an order: the sum of what was received, never a flag."""
+    total = select(func.coalesce(func.sum(Payment.received_cents), 0)).where(
+        Payment.order_id == order_id, Payment.received_cents.is_not(None)
+    )
+    return int(session.scalar(total) or 0)
+
+
+def attempts_of(order: Order) -> Sequence[Payment]:
+    """Return every attempt for an order, newest first."""
+    return db.session.scalars(
+        select(Payment)
+        .where(Payment.order_id == order.id)
+        .order_by(Payment.id.desc())
+        .limit(_MOST_ATTEMPTS)
+    ).all()
+
+
+def telling_attempt(attempts: Sequence[Payment]) -> Payment | None:
+    """Pick the attempt that says how an order stands: a completed one, else the newest."""
+    completed = (attempt for attempt in attempts if attempt.is_completed)
+    return next(completed, attempts[0] if attempts else None)
+
+
+def find_payment(ref: object, person: Person | None = None) -> Payment:
+    """Return a payment by integer, UUID or ``TXN…``.
+
+    With a person, raises NotFound for somebody else's unless the person is an admin.
+    """
+    payment = db.session.scalar(select(Payment).where(_named(ref)))
+    foreign = payment is not None and person is not None and payment.person_id != person.id
+    if payment is None or (foreign and not (person and person.is_admin)):
+        raise NotFound("There is no such payment, or it is not yours.")
+    return payment
+
+
+def timeline_of(payment: Payment) -> Sequence[TimelineEntry]:
+    """Return what happened to a payment, oldest first."""
+    return db.session.scalars(
+        select(TimelineEntry)
+        .where(TimelineEntry.payment_id == payment.id)
+        .order_by(TimelineEntry.id)
+        .limit(500)
+    ).all()
+
+
+def recent(limit: int = 50) -> Sequence[Payment]:
+    """Return the newest payments of the whole shop."""
+    return db.session.scalars(select(Payment).order_by(Payment.id.desc()).limit(limit)).all()
+
+
+def needing_a_person(limit: int = 100) -> Sequence[Payment]:
+    """Return what a machine should not decide: money in review, and prompts that went quiet."""
+    quiet_since = now() - timedelta(seconds=QUIET_SECONDS)
+    return db.session.scalars(
+        select(Payment)
+        .where(
+            or_(
+                Payment.status == Status.REVIEW,
+                Payment.status.in_(LIVE) & (Payment.prompt_expires_at < quiet_since),
+            )
+        )
+        .order_by(Payment.id.desc())
+        .limit(limit)
+    ).all()
+
+
+def figures() -> dict[str, int]:
+    """Count the payments of all time by how they stand."""
+    rows = db.session.execute(select(Payment.status, func.count()).group_by(Payment.status)).all()
+    counted = {status: count for status, count in rows}
+    return {
+        "payments": sum(counted.values()),
+        "completed": counted.get(Status.COMPLETED, 0),
+        "waiting": sum(counted.get(status, 0) for status in LIVE),
+        "in_review": counted.get(Status.REVIEW, 0),
+    }
+
+
+def unproven_callbacks(limit: int = 50) -> Sequence[InboxMessage]:
+    """Return the newest callbacks that lacked a proof or could not be read."""
+    return db.session.scalars(
+        select(InboxMessage)
+        .where(
+            or_(
+                InboxMessage.origin_proven.is_(False),
+                InboxMessage.token_payment_id.is_(None),
+                InboxMessage.payment_id.is_(None),
+            )
+        )
+        .order_by(InboxMessage.id.desc())
+        .limit(limit)
+    ).all()
+
+
+def _named(ref: object):  # type: ignore[no-untyped-def]
+    text = str(ref).strip() if isinstance(ref, (str, int, UUID)) else ""
+    if text.startswith("TXN") and len(text) == 20:
+        return Payment.public_ref == text
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        return Payment.id == int(text)
+    try:
+        return Payment.uuid == UUID(text)
+    except ValueError as error:
+        raise NotFound("There is no such payment, or it is not yours.") from error

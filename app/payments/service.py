@@ -1,0 +1,82 @@
+"""The front door of this room: what pages, dialects and commands may call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.accounts.models import Person
+from app.core.errors import Conflict, NotFound, PaymentInProgress
+from app.core.unit_of_work import transaction
+from app.extensions import db
+from app.orders import service as orders
+from app.orders.models import Order, OrderStatus
+from app.payments.engine import check_now, wake
+from app.payments.initiate import initiate, with_token
+from app.payments.models import Payment
+from app.payments.queries import (
+    amount_paid_cents,
+    attempts_of,
+    find_payment,
+    live_attempt,
+    telling_attempt,
+    timeline_of,
+)
+from app.payments.settle import external_status
+from app.settings.service import mpesa_settings
+
+__all__ = [
+    "ReceiptView",
+    "amount_paid_cents",
+    "attempts_of",
+    "callback_address",
+    "cancel_order",
+    "check_now",
+    "external_status",
+    "find_payment",
+    "initiate",
+    "live_attempt",
+    "receipt_for",
+    "telling_attempt",
+    "timeline_of",
+    "wake",
+]
+
+
+@dataclass(frozen=True)
+class ReceiptView:
+    """A completed payment and the order that it paid."""
+
+    payment: Payment
+    order: Order
+
+    @property
+    def number(self) -> str:
+        """Return the receipt's number: RCP and the seventeen characters of the TXN name."""
+        return self.payment.public_ref.replace("TXN", "RCP", 1)
+
+
+def receipt_for(ref: object, person: Person) -> ReceiptView:
+    """Return the receipt of a completed payment. Raises NotFound for any other."""
+    payment = find_payment(ref, person)
+    if not payment.is_completed:
+        raise NotFound("There is no receipt: this payment is not completed.")
+    return ReceiptView(payment, payment.order)
+
+
+def cancel_order(ref: object, person: Person) -> Order:
+    """Cancel an unpaid order. Raises PaymentInProgress while its prompt may be on a phone."""
+    order_id = orders.find_order(ref, person).id
+    with transaction() as session:
+        orders.lock_order(session, order_id)
+        if live_attempt(session, order_id) is not None:
+            raise PaymentInProgress(
+                "A prompt for this order may be on the phone. Cancel it there, or wait for its end."
+            )
+        if not orders.close_order(session, order_id, OrderStatus.CANCELLED):
+            raise Conflict("Only an order that is still waiting for payment can be cancelled.")
+    return db.session.get_one(Order, order_id)
+
+
+def callback_address(payment: Payment) -> str:
+    """Return the address that was given to Daraja for this attempt, secret token included."""
+    return with_token(mpesa_settings().callback_url, payment.callback_token)

@@ -1,0 +1,75 @@
+"""The life of an attempt to collect money, as data.
+
+What is allowed, live and final is derived from the edges; nothing else decides it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    CREATED = "created"
+    PENDING = "pending"
+    UNCONFIRMED = "unconfirmed"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    REVIEW = "review"
+
+
+class Event(StrEnum):
+    PUSH_ACCEPTED = "push_accepted"
+    PUSH_REFUSED = "push_refused"
+    PUSH_UNANSWERED = "push_unanswered"
+    PAYMENT_CONFIRMED = "payment_confirmed"
+    PAYMENT_DECLINED = "payment_declined"
+    PAYER_CANCELLED = "payer_cancelled"
+    PROMPT_TIMED_OUT = "prompt_timed_out"
+    WENT_QUIET = "went_quiet"
+    LATE_CONFIRMATION = "late_confirmation"
+    AMOUNT_DIFFERS = "amount_differs"
+    ORDER_CLOSED = "order_closed"
+    RECEIPT_REUSED = "receipt_reused"
+
+
+#: A prompt may be on the phone. A process that died between writing its intent and reading the
+#: answer leaves "created", so evidence may reach that state too.
+LIVE = frozenset({Status.CREATED, Status.PENDING, Status.UNCONFIRMED})
+#: Ended without money; money that comes all the same wins over each of them.
+UNPAID_ENDS = frozenset({Status.FAILED, Status.CANCELLED, Status.EXPIRED})
+
+
+def _from_each(sources: frozenset[Status], event: Event, target: Status) -> dict:
+    return {(source, event): target for source in sources}
+
+
+EDGES: dict[tuple[Status, Event], Status] = {
+    (Status.CREATED, Event.PUSH_ACCEPTED): Status.PENDING,
+    (Status.CREATED, Event.PUSH_REFUSED): Status.FAILED,
+    (Status.CREATED, Event.PUSH_UNANSWERED): Status.UNCONFIRMED,
+    **_from_each(LIVE, Event.PAYMENT_CONFIRMED, Status.COMPLETED),
+    **_from_each(LIVE, Event.PAYMENT_DECLINED, Status.FAILED),
+    **_from_each(LIVE, Event.PAYER_CANCELLED, Status.CANCELLED),
+    **_from_each(LIVE, Event.PROMPT_TIMED_OUT, Status.EXPIRED),
+    **_from_each(LIVE, Event.WENT_QUIET, Status.EXPIRED),
+    **_from_each(UNPAID_ENDS, Event.LATE_CONFIRMATION, Status.COMPLETED),
+    **_from_each(LIVE | UNPAID_ENDS, Event.AMOUNT_DIFFERS, Status.REVIEW),
+    **_from_each(LIVE | UNPAID_ENDS, Event.ORDER_CLOSED, Status.REVIEW),
+    **_from_each(LIVE | UNPAID_ENDS, Event.RECEIPT_REUSED, Status.REVIEW),
+}
+
+
+def target_of(status: str, event: Event) -> Status | None:
+    """Return where an event leads from a status, or None when it changes nothing there."""
+    return EDGES.get((Status(status), event))
+
+
+def sources_of(event: Event) -> list[Status]:
+    """Return every status that an event may change."""
+    return [source for source, named in EDGES if named is event]
+
+
+def is_live(status: str) -> bool:
+    return status in LIVE

@@ -1,0 +1,85 @@
+"""How an order stands with its payment, for people: one description for page and modal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from app.core.clock import iso_seconds, now
+from app.mpesa.phone import masked
+from app.orders.models import Order, OrderStatus
+from app.payments import words
+from app.payments.models import Payment
+from app.payments.queries import attempts_of, telling_attempt
+from app.payments.states import Status
+from app.payments.words import Words
+from app.settings.service import settings
+
+_BY_STATUS = {
+    Status.COMPLETED: ("paid", words.COMPLETED),
+    Status.REVIEW: ("review", words.REVIEW),
+    Status.CREATED: ("unconfirmed", words.UNCONFIRMED),
+    Status.UNCONFIRMED: ("unconfirmed", words.UNCONFIRMED),
+    Status.PENDING: ("waiting", words.WAITING),
+}
+
+
+def order_state(order: Order, attempts: Sequence[Payment] | None = None) -> dict[str, Any]:
+    """Describe an order's payment: state, words, what may be done, and the countdown."""
+    attempts = attempts_of(order) if attempts is None else attempts
+    attempt = telling_attempt(attempts)
+    state, said = _told(order, attempt)
+    live = attempt is not None and attempt.is_live
+    return {
+        "state": state,
+        "live": live,
+        "title": said.title,
+        "message": said.message,
+        "can_pay": order.status == OrderStatus.PENDING and not live,
+        **_attempt_details(attempt),
+    }
+
+
+def _told(order: Order, attempt: Payment | None) -> tuple[str, Words]:
+    if order.status == OrderStatus.REVIEW:
+        return "review", words.REVIEW
+    if attempt is None or (order.status != OrderStatus.PENDING and not attempt.is_completed):
+        return _told_of_order(order)
+    if attempt.status == Status.PENDING and attempt.prompt_expires_at < now():
+        return "waiting", words.OVERDUE
+    known = _BY_STATUS.get(Status(attempt.status))
+    return known or (attempt.status, words.unpaid_end(attempt.reason))
+
+
+def _told_of_order(order: Order) -> tuple[str, Words]:
+    if order.status == OrderStatus.CANCELLED:
+        return "cancelled", Words("Order cancelled", "This order was cancelled. Nothing is owed.")
+    if order.status == OrderStatus.EXPIRED:
+        return "expired", Words(
+            "Order expired", "It was not paid in time, so the goods went back on the shelf."
+        )
+    return "unpaid", words.UNPAID
+
+
+def _attempt_details(attempt: Payment | None) -> dict[str, Any]:
+    details: dict[str, Any] = {
+        "transaction_id": None,
+        "receipt": None,
+        "receipt_url": None,
+        "prompt_expires_at": None,
+        "seconds_left": None,
+        "prompt_seconds": settings().stk_prompt_seconds,
+        "phone_shown": None,
+    }
+    if attempt is None:
+        return details
+    details["transaction_id"] = attempt.public_ref
+    details["receipt"] = attempt.mpesa_receipt
+    details["phone_shown"] = masked(attempt.phone)
+    if attempt.is_completed:
+        details["receipt_url"] = f"/receipts/{attempt.public_ref}"
+    if attempt.is_live:
+        left = (attempt.prompt_expires_at - now()).total_seconds()
+        details["prompt_expires_at"] = iso_seconds(attempt.prompt_expires_at)
+        details["seconds_left"] = max(0, round(left))
+    return details

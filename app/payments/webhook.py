@@ -1,0 +1,72 @@
+"""The door that Daraja posts to, behind every documented callback address."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Request, jsonify
+from flask.typing import ResponseReturnValue
+from limits import parse as parse_limit
+
+from app.core.errors import PayloadTooLarge, RateLimited
+from app.extensions import db, limiter
+from app.limits import UNPROVEN_CALLBACKS
+from app.mpesa.origin import is_proven
+from app.payments import inbox
+from app.settings.service import settings
+
+logger = logging.getLogger("payments.mpesa")
+
+ACCEPTED = {"ResultCode": 0, "ResultDesc": "Accepted"}
+_unproven = parse_limit(UNPROVEN_CALLBACKS)
+
+
+def receive_stk_callback(request: Request) -> ResponseReturnValue:
+    """Keep a callback, acknowledge it, and act on it as far as its proofs allow.
+
+    The acknowledgement says only that the body is kept. Nothing that goes wrong afterwards is
+    Daraja's business: the sweep finds what was kept and not handled.
+    """
+    raw = _body(request)
+    peer = request.remote_addr or ""
+    origin_proven = is_proven(peer, settings().callback_networks)
+    token_payment_id = inbox.payment_of_token(request.args.get("token"))
+    logger.info("M-Pesa callback RAW: %s", raw.decode("utf-8", "replace"))
+    if not origin_proven and token_payment_id is None:
+        _spend_unproven(peer)
+    inbox_id = inbox.ingest(
+        raw=raw,
+        path=request.path,
+        peer=peer,
+        headers=request.headers,
+        origin_proven=origin_proven,
+        token_payment_id=token_payment_id,
+    )
+    if inbox_id is None:
+        logger.info("M-Pesa callback: repeated, kept already")
+    else:
+        _handle(inbox_id)
+    return jsonify(ACCEPTED)
+
+
+def _body(request: Request) -> bytes:
+    request.max_content_length = inbox.MAX_BODY_BYTES
+    raw = request.get_data(cache=False)
+    if len(raw) > inbox.MAX_BODY_BYTES:
+        raise PayloadTooLarge
+    return raw
+
+
+def _spend_unproven(peer: str) -> None:
+    if not limiter.limiter.hit(_unproven, "unproven-callback", peer):
+        raise RateLimited(
+            "Too many callbacks without proof from this address.", retry_after_seconds=60
+        )
+
+
+def _handle(inbox_id: int) -> None:
+    try:
+        inbox.handle(inbox_id)
+    except Exception:
+        db.session.rollback()
+        logger.exception("callback %s is kept and will be handled by the sweep", inbox_id)

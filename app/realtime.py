@@ -1,0 +1,120 @@
+"""Socket.IO: news of payments, for those who may hear them.
+
+The page's second string is a poll of local state, so everything here may fail without harm.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+from flask import Flask, request
+from flask_jwt_extended import decode_token
+from flask_jwt_extended.exceptions import JWTExtendedException
+from flask_socketio import join_room
+from jwt.exceptions import PyJWTError
+
+from app.accounts import service as accounts
+from app.accounts.guard import current_person
+from app.accounts.models import Person
+from app.accounts.tokens import sign_in_id
+from app.config import Settings
+from app.core.errors import LipaError
+from app.extensions import db, socketio
+from app.orders import service as orders
+from app.payments.signals import payment_changed
+
+logger = logging.getLogger(__name__)
+
+EVENT = "payment_update"
+_sockets = threading.BoundedSemaphore(1)
+
+
+def install(app: Flask, settings: Settings) -> None:
+    """Bind Socket.IO to the application: WebSocket only, at most MAX_SOCKETS of them."""
+    global _sockets
+    _sockets = threading.BoundedSemaphore(settings.max_sockets)
+    socketio.init_app(
+        app,
+        async_mode="threading",
+        transports=["websocket"],
+        cors_allowed_origins=[],
+        message_queue=settings.redis_url,
+        max_http_buffer_size=16 * 1024,
+        logger=False,
+        engineio_logger=False,
+    )
+    payment_changed.connect(_send)
+
+
+def person_room(uuid: str) -> str:
+    return f"person:{uuid}"
+
+
+def order_room(uuid: str) -> str:
+    return f"order:{uuid}"
+
+
+@socketio.on("connect")
+def _connect(auth: Any = None) -> bool | None:
+    """Let a socket in if there is room; one with a sign-in hears its own payments at once."""
+    if not _sockets.acquire(blocking=False):
+        return False
+    person = _person_of(auth)
+    if person is not None:
+        join_room(person_room(str(person.uuid)))
+    db.session.remove()
+    return None
+
+
+@socketio.on("disconnect")
+def _disconnect(*_: object) -> None:
+    try:
+        _sockets.release()
+    except ValueError:
+        # A socket that was refused for want of room never took a place.
+        logger.debug("a refused socket left")
+
+
+@socketio.on("subscribe")
+def _subscribe(message: Any, auth: Any = None) -> dict[str, bool]:
+    """Join the room of an order that the caller can show to be theirs."""
+    ref = message.get("order_id") if isinstance(message, dict) else None
+    token = message.get("token") if isinstance(message, dict) else None
+    try:
+        person = _person_of({"token": token} if token else None)
+        if person is None or ref is None:
+            return {"ok": False}
+        order = orders.find_order(ref, person)
+        join_room(order_room(str(order.uuid)))
+    except LipaError:
+        return {"ok": False}
+    finally:
+        db.session.remove()
+    return {"ok": True}
+
+
+def _person_of(auth: Any) -> Person | None:
+    """Find who is behind a socket: by a token it sends, else by the browser's cookie."""
+    token = auth.get("token") if isinstance(auth, dict) else None
+    if not token:
+        return current_person() if _from_our_page() else None
+    try:
+        sign_in = sign_in_id(decode_token(str(token)))
+    except (JWTExtendedException, PyJWTError, UnicodeError):
+        return None
+    return accounts.person_of_sign_in(sign_in) if sign_in else None
+
+
+def _from_our_page() -> bool:
+    # Flask-SocketIO refuses foreign origins already; this is the belt to those braces.
+    origin = request.headers.get("Origin")
+    return origin is None or origin.split("://")[-1] == request.host
+
+
+def _send(_sender: Any, *, update: dict[str, Any], person_uuid: str | None) -> None:
+    rooms = [order_room(update["order_id"])]
+    if person_uuid:
+        rooms.append(person_room(person_uuid))
+    socketio.emit(EVENT, update, to=rooms)

@@ -1,0 +1,31 @@
+"""Reading what strangers send."""
+
+import json
+from typing import Any
+
+from flask import request
+
+
+def bounded_body() -> bytes:
+    """The request's body, whole; raises RequestEntityTooLarge beyond the application's limit."""
+    body = request.get_data()
+    # A body sent in chunks is cut at the limit in silence; reading on from there raises.
+    request.stream.read(1)
+    return body
+
+
+def json_object() -> dict[str, Any]:
+    """The request's JSON object, whatever its content type; raises ValueError, saying what it is.
+
+    Never raises RecursionError, which the parser does at a few thousand nested brackets.
+    """
+    body = bounded_body()
+    try:
+        value = json.loads(body.decode("utf-8"))
+    except RecursionError:
+        raise ValueError("The body is nested too deeply.") from None
+    except ValueError:
+        raise ValueError("The body is not JSON in UTF-8.") from None
+    if not isinstance(value, dict):
+        raise ValueError("The body is JSON, but not an object.")
+    return value

@@ -1,0 +1,120 @@
+"""M-Pesa Express: the push and its query."""
+
+import socket
+import time
+from typing import Any
+
+from flask import Blueprint, Response, g, jsonify, request
+
+from app.mpesa.result_codes import stk_result
+from app.simulator.faults import (
+    DarajaFault,
+    bad_field,
+    firewall_page,
+    internal_error,
+    rate_limited,
+    stk_error,
+    system_busy,
+)
+from app.simulator.oauth import require_token
+from app.simulator.simulator import current_simulator
+from app.simulator.stk_fields import check_password, read_credentials, read_push, request_body
+from app.simulator.world import Prompt, SubscriberLocked, SystemBusy
+
+# One payment that nobody answered was seen with another text in the query than in the callback.
+_QUERY_TEXTS = {"1037": "DS timeout user cannot be reached."}
+
+stk = Blueprint("stk", __name__)
+stk.before_request(require_token)
+
+
+@stk.post("/mpesa/stkpush/v1/processrequest")
+def push() -> Response:
+    body = request_body()
+    simulator = current_simulator()
+    shortcode, password, timestamp = read_credentials(body)
+    order = read_push(body, shortcode)
+    check_password(simulator.settings.merchants(), shortcode, password, timestamp)
+    if simulator.world.is_locked(order.msisdn):
+        raise _locked()
+    plan = simulator.scenarios.plan_for("push", order.msisdn, order.amount_cents // 100)
+    if plan.answer == "server_error":
+        raise internal_error("A scenario said so; the push was not processed.")
+    if plan.answer == "firewall":
+        g.why = "A scenario said so; the push was not processed."
+        return firewall_page()
+    try:
+        prompt = simulator.push(order, plan)
+    except SubscriberLocked:
+        raise _locked() from None
+    except SystemBusy:
+        raise system_busy() from None
+    g.checkout_request_id = prompt.checkout_request_id
+    time.sleep(plan.answer_delay_seconds)
+    if plan.answer == "dropped":
+        _drop_connection()
+    return _accepted(prompt)
+
+
+@stk.post("/mpesa/stkpushquery/v1/query")
+def query() -> Response:
+    body = request_body()
+    simulator = current_simulator()
+    shortcode, password, timestamp = read_credentials(body)
+    checkout_request_id = body.get("CheckoutRequestID")
+    if not isinstance(checkout_request_id, str) or not checkout_request_id.strip():
+        raise bad_field("CheckoutRequestID")
+    g.checkout_request_id = checkout_request_id
+    check_password(simulator.settings.merchants(), shortcode, password, timestamp)
+    prompt = simulator.world.prompt(checkout_request_id)
+    if prompt is None or prompt.push.shortcode != shortcode:
+        raise stk_error("The transaction does not Exist", "No push has this CheckoutRequestID.")
+    plan = simulator.scenarios.plan_for(
+        "query", prompt.push.msisdn, prompt.push.amount_cents // 100
+    )
+    if plan.answer == "server_error":
+        raise stk_error("The transaction is being processed", "A scenario said so.")
+    if plan.answer == "rate_limited":
+        g.why = "A scenario said so."
+        return rate_limited()
+    return jsonify(_final_or_pending(prompt))
+
+
+def _accepted(prompt: Prompt) -> Response:
+    return jsonify(
+        MerchantRequestID=prompt.merchant_request_id,
+        CheckoutRequestID=prompt.checkout_request_id,
+        ResponseCode="0",
+        ResponseDescription="Success. Request accepted for processing",
+        CustomerMessage="Success. Request accepted for processing",
+    )
+
+
+def _final_or_pending(prompt: Prompt) -> dict[str, Any]:
+    """Status 200 either way: 4999 is how a payment that is not final is told (recorded)."""
+    result = stk_result(prompt.result_code or "4999")
+    g.why = f"ResultCode {result.code}"
+    return {
+        "ResponseCode": "0",
+        # Three s: the real text on the wire (seen in recorded traffic).
+        "ResponseDescription": "The service request has been accepted successsfully",
+        "MerchantRequestID": prompt.merchant_request_id,
+        "CheckoutRequestID": prompt.checkout_request_id,
+        "ResultCode": result.code,
+        "ResultDesc": _QUERY_TEXTS.get(result.code, result.description),
+    }
+
+
+def _locked() -> DarajaFault:
+    return stk_error(
+        stk_result("1001").description, "This phone still shows a prompt; answer or await it."
+    )
+
+
+def _drop_connection() -> None:
+    """Close the caller's socket under the answer, which then goes nowhere."""
+    g.why = "A scenario closed the connection; the push was processed."
+    g.dropped = True
+    connection = request.environ.get("gunicorn.socket")
+    if isinstance(connection, socket.socket):
+        connection.shutdown(socket.SHUT_RDWR)

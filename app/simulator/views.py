@@ -1,0 +1,85 @@
+"""Phones, prompts and ledger entries as JSON; to be called under the world's lock."""
+
+import math
+from typing import Any
+
+from app.mpesa.result_codes import stk_result
+from app.simulator.clock import clock_face, iso, utc_now
+from app.simulator.numbers import ksh, ksh_short, shillings
+from app.simulator.world import LedgerEntry, Phone, Prompt
+
+
+def phone_json(phone: Phone) -> dict[str, Any]:
+    """Newest prompts and messages first; money in shillings, times in UTC, `clock` in Nairobi."""
+    return {
+        "msisdn": phone.msisdn,
+        "name": phone.name,
+        "balance": shillings(phone.balance_cents),
+        "balance_text": ksh(phone.balance_cents),
+        "clock": clock_face(utc_now()),
+        "prompts": [prompt_json(prompt) for prompt in reversed(phone.prompts)],
+        "messages": [
+            {
+                "text": message.text,
+                "received_at": iso(message.received_at),
+                "clock": clock_face(message.received_at),
+            }
+            for message in reversed(phone.messages)
+        ],
+    }
+
+
+def prompt_json(prompt: Prompt) -> dict[str, Any]:
+    result = stk_result(prompt.result_code) if prompt.result_code is not None else None
+    return {
+        "checkout_request_id": prompt.checkout_request_id,
+        "status": prompt.status,
+        "msisdn": prompt.push.msisdn,
+        "amount": shillings(prompt.push.amount_cents),
+        "shortcode": prompt.push.shortcode,
+        "business_name": prompt.business_name,
+        "account_reference": prompt.push.account_reference,
+        "question": prompt.question,
+        "opened_at": iso(prompt.opened_at),
+        "expires_at": iso(prompt.expires_at),
+        "seconds_left": seconds_left(prompt),
+        "pin_attempts_left": prompt.pin_attempts_left,
+        "result_code": result.code if result else None,
+        "result_desc": result.description if result else None,
+        "receipt": prompt.payment.receipt if prompt.payment else None,
+        "summary": summary(prompt),
+    }
+
+
+def summary(prompt: Prompt) -> str | None:
+    """How a prompt ended, in the words of the handset; None while it is open."""
+    amount, shop = ksh_short(prompt.push.amount_cents), prompt.business_name
+    match prompt.status:
+        case "open":
+            return None
+        case "paid":
+            receipt = prompt.payment.receipt if prompt.payment else ""
+            return f"You paid {amount} to {shop}. Receipt {receipt}."
+        case "cancelled":
+            return f"You cancelled the request of {amount} from {shop}."
+        case "timed_out":
+            return f"The request of {amount} from {shop} ended without an answer."
+    return f"{amount} to {shop} was not paid. {stk_result(prompt.result_code).description}"
+
+
+def seconds_left(prompt: Prompt) -> int:
+    if prompt.status != "open":
+        return 0
+    return max(0, math.ceil((prompt.expires_at - utc_now()).total_seconds()))
+
+
+def ledger_entry_json(entry: LedgerEntry) -> dict[str, Any]:
+    return {
+        "receipt": entry.receipt,
+        "checkout_request_id": entry.checkout_request_id,
+        "msisdn": entry.msisdn,
+        "shortcode": entry.shortcode,
+        "amount": shillings(entry.amount_cents),
+        "account_reference": entry.account_reference,
+        "time": iso(entry.moved_at),
+    }

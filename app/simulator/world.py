@@ -1,0 +1,325 @@
+"""The world inside: phones and their owners, prompts, shops, and the money that moved.
+
+Locking: everything here is read and changed under `World.lock`, which is held for no input or
+output. `World` knows no threads and no network; it calls `on_end` (under its lock) when a prompt
+ends, and whoever listens only schedules.
+"""
+
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Final, Literal
+
+from app.mpesa.result_codes import Outcome, stk_result
+from app.simulator import sms
+from app.simulator.clock import utc_now
+from app.simulator.identifiers import Identifiers
+from app.simulator.numbers import ksh_short
+from app.simulator.people import name_of
+from app.simulator.scenarios import Plan
+
+PromptStatus = Literal["open", "paid", "cancelled", "timed_out", "failed"]
+
+OPENING_BALANCE_CENTS: Final = 50_000_00
+# Safaricom's documented maximum for one transaction.
+MOST_PER_TRANSACTION_CENTS: Final = 250_000_00
+LONGEST_PROMPT_CHARACTERS: Final = 182
+PIN: Final = "1234"
+PIN_ATTEMPTS: Final = 3
+
+MOST_PHONES: Final = 10_000
+MOST_PROMPTS: Final = 10_000
+MOST_PROMPTS_SHOWN: Final = 50
+MOST_MESSAGES: Final = 1_000
+MOST_LEDGER_ENTRIES: Final = 100_000
+
+_STATUS_AFTER: Final[dict[Outcome, PromptStatus]] = {
+    "paid": "paid",
+    "cancelled": "cancelled",
+    "timed_out": "timed_out",
+    "declined": "failed",
+}
+
+
+class SubscriberLocked(Exception):
+    """This phone already shows a prompt."""
+
+
+class SystemBusy(Exception):
+    """More prompts are open than this simulator keeps."""
+
+
+class PromptClosed(Exception):
+    """The prompt has ended; no PIN and no cancellation reaches it any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class PushRequest:
+    """A push whose fields have been checked; `amount_cents` is whole shillings."""
+
+    shortcode: str
+    transaction_type: str
+    amount_cents: int
+    party_b: str
+    msisdn: str
+    callback_url: str
+    account_reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    text: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """Money that really moved, from a phone to a shop."""
+
+    receipt: str
+    checkout_request_id: str
+    msisdn: str
+    shortcode: str
+    amount_cents: int
+    account_reference: str
+    moved_at: datetime
+
+
+@dataclass(slots=True)
+class Prompt:
+    """One STK prompt. `result_code` is None while it is open."""
+
+    push: PushRequest
+    plan: Plan
+    merchant_request_id: str
+    checkout_request_id: str
+    business_name: str
+    opened_at: datetime
+    expires_at: datetime
+    status: PromptStatus = "open"
+    pin_attempts_left: int = PIN_ATTEMPTS
+    result_code: str | None = None
+    payment: LedgerEntry | None = None
+
+    @property
+    def question(self) -> str:
+        return (
+            f"Do you want to pay {ksh_short(self.push.amount_cents)} to {self.business_name} "
+            f"account no. {self.push.account_reference}? Enter M-PESA PIN:"
+        )
+
+
+@dataclass(slots=True)
+class Phone:
+    msisdn: str
+    name: str
+    balance_cents: int = OPENING_BALANCE_CENTS
+    open_prompt: Prompt | None = None
+    prompts: deque[Prompt] = field(default_factory=lambda: deque(maxlen=MOST_PROMPTS_SHOWN))
+    messages: deque[Message] = field(default_factory=lambda: deque(maxlen=MOST_MESSAGES))
+
+
+class World:
+    """Phones come into being when they are first prompted."""
+
+    def __init__(
+        self,
+        *,
+        identifiers: Identifiers,
+        seed: int,
+        business_name: str,
+        prompt_seconds: float,
+        on_end: Callable[[Prompt], None],
+    ) -> None:
+        self.lock = threading.RLock()
+        self._identifiers = identifiers
+        self._seed = seed
+        self._business_name = business_name
+        self._prompt_seconds = prompt_seconds
+        self._on_end = on_end
+        self._phones: OrderedDict[str, Phone] = OrderedDict()
+        self._prompts: OrderedDict[str, Prompt] = OrderedDict()
+        self._balances: dict[str, int] = {}
+        self._ledger: deque[LedgerEntry] = deque(maxlen=MOST_LEDGER_ENTRIES)
+
+    def phone(self, msisdn: str) -> Phone:
+        """The phone as it is; one that was never prompted is made up and not kept."""
+        with self.lock:
+            return self._phones.get(msisdn) or Phone(msisdn, name_of(msisdn, self._seed))
+
+    def prompt(self, checkout_request_id: str) -> Prompt | None:
+        with self.lock:
+            return self._prompts.get(checkout_request_id)
+
+    def open_prompts(self) -> list[Prompt]:
+        """Prompts that wait for an answer, newest first; at most `MOST_PROMPTS_SHOWN`."""
+        with self.lock:
+            waiting = (p for p in reversed(self._prompts.values()) if p.status == "open")
+            return list(islice(waiting, MOST_PROMPTS_SHOWN))
+
+    def ledger(self) -> list[LedgerEntry]:
+        with self.lock:
+            return list(self._ledger)
+
+    def organisation_balances(self) -> dict[str, int]:
+        """Shortcode to cents received since the world began."""
+        with self.lock:
+            return dict(self._balances)
+
+    def is_locked(self, msisdn: str) -> bool:
+        with self.lock:
+            return self.phone(msisdn).open_prompt is not None
+
+    def open_prompt(self, push: PushRequest, plan: Plan) -> Prompt:
+        """Show a prompt, or end it at once when M-Pesa would never show it.
+
+        Raises SubscriberLocked and SystemBusy.
+        """
+        with self.lock:
+            phone = self._kept_phone(push.msisdn)
+            if phone.open_prompt is not None:
+                raise SubscriberLocked
+            self._make_room_for_a_prompt()
+            prompt = self._new_prompt(push, plan)
+            self._prompts[prompt.checkout_request_id] = prompt
+            phone.prompts.append(prompt)
+            phone.open_prompt = prompt
+            ended = plan.result_code or self._refusal(prompt)
+            if ended is None and plan.early_callback:
+                ended = "0"
+            if ended is not None:
+                self._end(prompt, ended)
+            return prompt
+
+    def enter_pin(self, prompt: Prompt, pin: str) -> None:
+        """Pay, fail for want of money, or count a wrong PIN; raises PromptClosed."""
+        with self.lock:
+            self._must_be_open(prompt)
+            if pin == PIN:
+                self._end(prompt, "0")
+                return
+            prompt.pin_attempts_left -= 1
+            if prompt.pin_attempts_left == 0:
+                self._end(prompt, "2001")
+
+    def cancel(self, prompt: Prompt) -> None:
+        """The payer says no; raises PromptClosed."""
+        with self.lock:
+            self._must_be_open(prompt)
+            self._end(prompt, "1032")
+
+    def approve(self, prompt: Prompt) -> None:
+        """What the test number does by itself; nothing when the prompt has ended meanwhile."""
+        with self.lock:
+            if self._is(prompt, "open"):
+                self._end(prompt, "0")
+
+    def time_out(self, prompt: Prompt) -> None:
+        """Silence until the end; nothing when the prompt has ended meanwhile."""
+        with self.lock:
+            if self._is(prompt, "open"):
+                self._end(prompt, "1037")
+
+    def succeed_late(self, prompt: Prompt) -> None:
+        """A PIN that was under way when the prompt timed out arrives after all."""
+        with self.lock:
+            if self._is(prompt, "timed_out"):
+                self._end(prompt, "0")
+
+    def reset(self) -> None:
+        with self.lock:
+            self._phones.clear()
+            self._prompts.clear()
+            self._balances.clear()
+            self._ledger.clear()
+
+    def _new_prompt(self, push: PushRequest, plan: Plan) -> Prompt:
+        now = utc_now()
+        return Prompt(
+            push=push,
+            plan=plan,
+            merchant_request_id=self._identifiers.request_id(),
+            checkout_request_id=self._identifiers.checkout_request_id(now, push.msisdn),
+            business_name=self._business_name,
+            opened_at=now,
+            expires_at=now + timedelta(seconds=self._prompt_seconds),
+        )
+
+    def _refusal(self, prompt: Prompt) -> str | None:
+        """Why M-Pesa would end this push without asking the payer (documented codes)."""
+        push = prompt.push
+        if push.amount_cents > MOST_PER_TRANSACTION_CENTS:
+            return "3"
+        if push.transaction_type == "CustomerPayBillOnline" and push.party_b != push.shortcode:
+            return "2028"
+        if len(prompt.question) > LONGEST_PROMPT_CHARACTERS:
+            return "1025"
+        return None
+
+    def _end(self, prompt: Prompt, code: str) -> None:
+        phone = self._kept_phone(prompt.push.msisdn)
+        if code == "0" and phone.balance_cents < prompt.push.amount_cents:
+            code = "1"
+        prompt.result_code = code
+        prompt.status = _STATUS_AFTER[stk_result(code).outcome]
+        if phone.open_prompt is prompt:
+            phone.open_prompt = None
+        if code == "0":
+            self._move_money(prompt, phone)
+        text = sms.about(prompt, phone.balance_cents)
+        if text is not None:
+            phone.messages.append(Message(text, utc_now()))
+        self._on_end(prompt)
+
+    def _move_money(self, prompt: Prompt, phone: Phone) -> None:
+        push, now = prompt.push, utc_now()
+        entry = LedgerEntry(
+            receipt=self._identifiers.receipt(now),
+            checkout_request_id=prompt.checkout_request_id,
+            msisdn=push.msisdn,
+            shortcode=push.party_b,
+            amount_cents=push.amount_cents,
+            account_reference=push.account_reference,
+            moved_at=now,
+        )
+        phone.balance_cents -= entry.amount_cents
+        self._balances[entry.shortcode] = (
+            self._balances.get(entry.shortcode, 0) + entry.amount_cents
+        )
+        self._ledger.append(entry)
+        prompt.payment = entry
+
+    def _must_be_open(self, prompt: Prompt) -> None:
+        if not self._is(prompt, "open"):
+            raise PromptClosed
+
+    def _is(self, prompt: Prompt, status: PromptStatus) -> bool:
+        # A prompt of the world before a reset is nothing any more, whatever its status says.
+        return prompt.status == status and prompt.checkout_request_id in self._prompts
+
+    def _kept_phone(self, msisdn: str) -> Phone:
+        phone = self._phones.get(msisdn)
+        if phone is None:
+            if len(self._phones) >= MOST_PHONES:
+                self._forget_oldest_idle_phone()
+            phone = self._phones[msisdn] = self.phone(msisdn)
+        self._phones.move_to_end(msisdn)
+        return phone
+
+    def _forget_oldest_idle_phone(self) -> None:
+        for msisdn, phone in self._phones.items():
+            if phone.open_prompt is None:
+                del self._phones[msisdn]
+                return
+        raise SystemBusy
+
+    def _make_room_for_a_prompt(self) -> None:
+        if len(self._prompts) < MOST_PROMPTS:
+            return
+        oldest = next(iter(self._prompts.values()))
+        if oldest.status == "open":
+            raise SystemBusy
+        del self._prompts[oldest.checkout_request_id]

@@ -1,0 +1,188 @@
+"""What every answer shares: error bodies, security headers, template helpers."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_limiter import RateLimitExceeded
+from sqlalchemy.exc import DBAPIError, OperationalError
+from werkzeug.exceptions import HTTPException
+
+from app.accounts.guard import current_person
+from app.core.clock import for_people
+from app.core.errors import (
+    Busy,
+    LipaError,
+    NotFound,
+    PayloadTooLarge,
+    RateLimited,
+    Unauthorized,
+    UnsupportedMediaType,
+    ValidationError,
+)
+from app.core.money import kes
+from app.extensions import db
+from app.mpesa.phone import masked
+from app.orders.cart import Cart
+
+logger = logging.getLogger(__name__)
+
+API_PREFIXES = ("/api/", "/payments/")
+_DRAIN_LIMIT_BYTES = 32 * 1024 * 1024
+_CHUNK_BYTES = 64 * 1024
+_CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self' ws: wss:",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+
+
+class MethodNotAllowed(LipaError):
+    code = "METHOD_NOT_ALLOWED"
+    status = 405
+    message = "This address does not take that method."
+
+
+def install(app: Flask) -> None:
+    """Install error handlers, headers and template helpers."""
+    app.register_error_handler(LipaError, answer_error)
+    app.register_error_handler(HTTPException, _answer_http_exception)
+    app.register_error_handler(DBAPIError, _answer_database_error)
+    app.register_error_handler(Exception, _answer_accident)
+    app.after_request(_add_headers)
+    app.context_processor(_for_every_template)
+    app.jinja_env.filters.update(shillings=kes, nairobi=for_people, shown_phone=masked)
+
+
+def answer_error(error: LipaError) -> ResponseReturnValue:
+    """Answer with the contract's error body, or with a page where a person is looking."""
+    if _wants_page():
+        body = render_template(
+            "error.html",
+            status=error.status,
+            title=_title(error.status),
+            message=error.message,
+            hint=None,
+        )
+        response = make_response(body, error.status)
+    else:
+        response = make_response(jsonify(error.body()), error.status)
+    if error.retry_after_seconds:
+        response.headers["Retry-After"] = str(error.retry_after_seconds)
+    if isinstance(error, Unauthorized):
+        response.headers["WWW-Authenticate"] = 'Bearer realm="lipa", JWT realm="lipa"'
+    return response
+
+
+def _answer_http_exception(error: HTTPException) -> ResponseReturnValue:
+    response = make_response(answer_error(_translated(error)))
+    for name, value in error.get_headers(request.environ):
+        if name in ("Allow", "Retry-After"):
+            response.headers[name] = value
+    return response
+
+
+def _translated(error: HTTPException) -> LipaError:
+    """Give the contract's code to what Werkzeug and Flask-Limiter raise."""
+    if isinstance(error, RateLimitExceeded):
+        seconds = error.limit.limit.get_expiry()
+        return RateLimited(retry_after_seconds=max(1, min(seconds, 3600)))
+    if error.code == 413:
+        _drain()
+        return PayloadTooLarge(
+            f"The request is larger than {current_app.config['MAX_CONTENT_LENGTH']:,} bytes."
+        )
+    known: dict[int, type[LipaError]] = {
+        401: Unauthorized,
+        404: NotFound,
+        405: MethodNotAllowed,
+        415: UnsupportedMediaType,
+        429: RateLimited,
+    }
+    if error.code in known:
+        return known[error.code]()
+    translated = ValidationError(error.description) if (error.code or 500) < 500 else LipaError()
+    translated.status = error.code or 500
+    return translated
+
+
+def _drain() -> None:
+    """Read on past a body that is too large, so that its sender hears our answer.
+
+    A connection closed with unread data is reset, and the sender would see no status at all.
+    """
+    stream = request.environ.get("wsgi.input")
+    left = min(request.content_length or 0, _DRAIN_LIMIT_BYTES)
+    while stream is not None and left > 0:
+        chunk = stream.read(min(left, _CHUNK_BYTES))
+        if not chunk:
+            return
+        left -= len(chunk)
+
+
+def _answer_database_error(error: DBAPIError) -> ResponseReturnValue:
+    db.session.rollback()
+    if isinstance(error, OperationalError):
+        logger.error("the database cannot be used: %s", type(error.orig).__name__)
+        return answer_error(Busy())
+    return _answer_accident(error)
+
+
+def _answer_accident(error: Exception) -> ResponseReturnValue:
+    logger.error("unexpected error on %s %s", request.method, request.path, exc_info=error)
+    return answer_error(LipaError())
+
+
+def _wants_page() -> bool:
+    if request.path.startswith(API_PREFIXES):
+        return False
+    kinds = ["application/json", "text/html"]
+    return request.accept_mimetypes.best_match(kinds, "application/json") == "text/html"
+
+
+def _title(status: int) -> str:
+    titles = {
+        401: "Sign in first",
+        403: "Not allowed",
+        404: "Not found",
+        413: "Too large",
+        429: "A little slower, please",
+        503: "Busy just now",
+    }
+    return titles.get(status, "That did not work" if status < 500 else "Something went wrong")
+
+
+def _add_headers(response: Response) -> Response:
+    headers = response.headers
+    headers.setdefault("Content-Security-Policy", _CONTENT_SECURITY_POLICY)
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "same-origin")
+    headers.setdefault("X-Frame-Options", "DENY")
+    if request.is_secure:
+        headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    if not request.path.startswith("/static/"):
+        # Carts, orders and receipts are nobody's but the person's: no cache keeps them.
+        headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def _for_every_template() -> dict[str, object]:
+    from flask import session
+
+    configured = current_app.extensions["lipa_settings"]
+    return {
+        "person": current_person(),
+        "cart_count": Cart(session).count,
+        "environment": str(configured.mpesa_environment),
+        "shop_name": configured.shop_name,
+    }

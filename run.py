@@ -1,0 +1,90 @@
+"""Serve the shop: ``python run.py [--host HOST] [--port PORT]``.
+
+In the simulator environment an embedded Daraja is started beside it and ends with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from typing import Any
+
+from pydantic import ValidationError
+
+from app import create_app
+from app.commands import is_up_to_date
+from app.config import ROOT, Settings
+from app.monitoring import configure_logging
+from app.server import Server
+
+
+def main() -> None:
+    settings = _settings()
+    configure_logging()
+    app = create_app(settings)
+    with app.app_context():
+        if not is_up_to_date():
+            sys.exit("The database is not up to date. Run `make run`, or `flask prepare`, first.")
+    simulator = _start_simulator(settings)
+    try:
+        Server(app, settings, on_ready=lambda _server: _greet(settings)).run()
+    finally:
+        if simulator is not None:
+            simulator.terminate()
+            simulator.wait(5)
+
+
+def _settings() -> Settings:
+    parser = argparse.ArgumentParser(description="Serve the shop.")
+    parser.add_argument("--host", help="address to listen on (HOST)")
+    parser.add_argument("--port", type=int, help="port to listen on (PORT)")
+    asked = vars(parser.parse_args())
+    given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        problems = "\n".join(
+            f"  {'.'.join(map(str, problem['loc'])) or 'settings'}: {problem['msg']}"
+            for problem in error.errors(include_input=False, include_url=False)
+        )
+        sys.exit(f"Lipa cannot start with these settings:\n{problems}")
+
+
+def _start_simulator(settings: Settings) -> subprocess.Popen[bytes] | None:
+    """Start the embedded Daraja, unless there is another to talk to."""
+    if not settings.is_simulator or settings.mpesa_base_url or not settings.simulator_embedded:
+        return None
+    wanted = {
+        "SIMULATOR_PORT": settings.simulator_port,
+        "STK_PROMPT_SECONDS": settings.stk_prompt_seconds,
+        "MPESA_CONSUMER_KEY": settings.mpesa_consumer_key,
+        "MPESA_CONSUMER_SECRET": settings.mpesa_consumer_secret,
+        "MPESA_SHORTCODE": settings.mpesa_shortcode,
+        "MPESA_PASSKEY": settings.mpesa_passkey,
+    }
+    known = {name: str(value) for name, value in wanted.items() if value is not None}
+    return subprocess.Popen(
+        [sys.executable, "-m", "app.simulator", "--exit-with-parent"],
+        cwd=ROOT,
+        env=os.environ | known,
+    )
+
+
+def _greet(settings: Settings) -> None:
+    address = f"http://{settings.host}:{settings.port}"
+    lines = ["", f"  {settings.shop_name} is open: {address}"]
+    if settings.is_simulator:
+        lines.append(f"  The virtual phone:    {address}/simulator/")
+        if settings.demo_password:
+            lines += [
+                "",
+                f"  Sign in as  admin@example.com    {settings.demo_password}",
+                f"  or as       shopper@example.com  {settings.demo_password}",
+            ]
+    print("\n".join([*lines, "", "  Stop with Ctrl-C.", ""]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+/**
+ * Payment news, pushed by the server over Socket.IO.
+ *
+ *   import { ws, WebSocketMessageType } from "/static/js/payments.js";
+ *   const stop = ws.subscribe(WebSocketMessageType.PAYMENT_UPDATE, (update) => { ... });
+ *
+ * An update is {transaction_id, order_id, status, reason, receipt}. A signed-in browser hears of
+ * its own payments; ws.follow(orderId) asks for one order by name. Both names stand on window
+ * too, for pages that do not use modules.
+ */
+const CLIENT = "../vendor/socket.io-client-4.8.4/socket.io.esm.min.js";
+
+export const WebSocketMessageType = Object.freeze({ PAYMENT_UPDATE: "payment_update" });
+
+const KNOWN_TYPES = new Set(Object.values(WebSocketMessageType));
+
+class PaymentSocket {
+  constructor() {
+    this.listeners = new Map();
+    this.followed = new Set();
+    this.socket = null;
+    this.opening = null;
+  }
+
+  /** Call back with every message of a type; returns a function that ends it. */
+  subscribe(type, callback) {
+    if (!KNOWN_TYPES.has(type)) throw new TypeError(`Unknown message type: ${type}`);
+    if (!this.listeners.has(type)) this.listeners.set(type, new Set());
+    this.listeners.get(type).add(callback);
+    this.open();
+    return () => this.listeners.get(type).delete(callback);
+  }
+
+  /** Ask for the news of one order, now and after every reconnection. */
+  follow(orderId) {
+    if (this.followed.has(orderId)) return;
+    this.followed.add(orderId);
+    this.open();
+    if (this.socket && this.socket.connected) this.ask(orderId);
+  }
+
+  /** Load the client and connect, once. Without it a page still has its polls. */
+  open() {
+    if (!this.opening) {
+      this.opening = import(CLIENT)
+        .then(({ io }) => this.connect(io))
+        .catch((error) => console.warn("Payment news cannot be pushed here:", error));
+    }
+    return this.opening;
+  }
+
+  connect(io) {
+    // WebSocket only: long-polling would need sticky sessions as soon as there are two workers.
+    this.socket = io({ path: "/socket.io", transports: ["websocket"] });
+    this.socket.on("connect", () => this.followed.forEach((orderId) => this.ask(orderId)));
+    KNOWN_TYPES.forEach((type) => this.socket.on(type, (message) => this.deliver(type, message)));
+  }
+
+  ask(orderId) {
+    this.socket.emit("subscribe", { order_id: orderId }, (answer) => {
+      if (!answer || !answer.ok) console.warn("The server does not send news of this order.");
+    });
+  }
+
+  deliver(type, message) {
+    const callbacks = this.listeners.get(type) || new Set();
+    callbacks.forEach((callback) => callback(message));
+  }
+}
+
+export const ws = new PaymentSocket();
+
+window.WebSocketMessageType = WebSocketMessageType;
+window.ws = ws;

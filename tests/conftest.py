@@ -1,0 +1,16 @@
+"""What every test has: real services on demand, a guarded network, an honest summary."""
+
+from __future__ import annotations
+
+from tests.services.fixtures import chromium_path, postgres_server, redis_server
+from tests.services.network import network_guard, stays_on_this_machine
+from tests.services.summary import pytest_terminal_summary
+
+__all__ = [
+    "chromium_path",
+    "network_guard",
+    "postgres_server",
+    "pytest_terminal_summary",
+    "redis_server",
+    "stays_on_this_machine",
+]

@@ -1,0 +1,1 @@
+"""Real PostgreSQL, Redis and Chromium for tests, on free ports and in throw-away folders."""
