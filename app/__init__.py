@@ -16,9 +16,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     from app import assembly
 
     settings = settings or Settings()
-    app = Flask(
-        "app", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static")
-    )
+    app = Flask("app", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
     assembly.configure(app, settings)
     assembly.bind_extensions(app, settings)
     assembly.register_rooms(app, settings)

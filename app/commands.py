@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import click
 from alembic.runtime.migration import MigrationContext
@@ -110,7 +110,8 @@ def simulator(host: str, port: int | None) -> None:
     settings: Settings = current_app.extensions["lipa_settings"]
     if settings.is_production:
         sys.exit("Not in production: the simulator's money is not real.")
-    serve(SimulatorSettings.from_environment(host=host, port=port))
+    wanted = SimulatorSettings.from_environment()
+    serve(replace(wanted, host=host, port=port or wanted.port))
 
 
 def _stock_demo_shop() -> None:

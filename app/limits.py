@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from flask import current_app, request
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import request
 
 from app.accounts.guard import current_person
 from app.extensions import limiter
+from app.settings.service import settings
 
 UNPROVEN_CALLBACKS = "60/minute"
-
-
-def _settings():  # type: ignore[no-untyped-def]
-    return current_app.extensions["lipa_settings"]
 
 
 def caller() -> str:
@@ -23,7 +23,7 @@ def caller() -> str:
 def _account() -> str:
     """Name the account that somebody tries to enter, by the e-mail as it would be looked up."""
     body = request.get_json(silent=True) if request.is_json else request.form
-    email = body.get("email", "") if hasattr(body, "get") else ""
+    email = body.get("email", "") if isinstance(body, Mapping) else ""
     return f"account:{str(email).strip().lower()[:254]}"
 
 
@@ -32,18 +32,18 @@ def _address() -> str:
 
 
 def _thrice_sign_in() -> str:
-    count, _, period = _settings().rate_limit_sign_in.partition("/")
+    count, _, period = settings().rate_limit_sign_in.partition("/")
     return f"{int(count) * 3}/{period}"
 
 
 initiate_limit = limiter.shared_limit(
-    lambda: _settings().rate_limit_initiate, scope="initiate", key_func=caller
+    lambda: settings().rate_limit_initiate, scope="initiate", key_func=caller
 )
 status_limit = limiter.shared_limit(
-    lambda: _settings().rate_limit_status, scope="status", key_func=caller
+    lambda: settings().rate_limit_status, scope="status", key_func=caller
 )
 _account_limit = limiter.shared_limit(
-    lambda: _settings().rate_limit_sign_in,
+    lambda: settings().rate_limit_sign_in,
     scope="sign-in",
     key_func=_account,
     methods=["POST"],
@@ -53,6 +53,6 @@ _address_limit = limiter.shared_limit(
 )
 
 
-def sign_in_limit(view):  # type: ignore[no-untyped-def]
+def sign_in_limit(view: Callable[..., Any]) -> Callable[..., Any]:
     """Throttle guessing by account and by address."""
     return _account_limit(_address_limit(view))

@@ -29,7 +29,7 @@ def redact(text: str) -> str:
 class OneLine(logging.Formatter):
     """UTC time, level, logger and a redacted message; a traceback keeps its lines."""
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
 
     def __init__(self) -> None:
         super().__init__("%(asctime)sZ %(levelname)s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%S")

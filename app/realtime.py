@@ -61,10 +61,15 @@ def _connect(auth: Any = None) -> bool | None:
     """Let a socket in if there is room; one with a sign-in hears its own payments at once."""
     if not _sockets.acquire(blocking=False):
         return False
-    person = _person_of(auth)
-    if person is not None:
-        join_room(person_room(str(person.uuid)))
-    db.session.remove()
+    try:
+        person = _person_of(auth)
+        if person is not None:
+            join_room(person_room(str(person.uuid)))
+    except BaseException:
+        _sockets.release()
+        raise
+    finally:
+        db.session.remove()
     return None
 
 

@@ -17,8 +17,8 @@ from app.accounts.models import Person
 from app.accounts.tokens import (
     access_token,
     refresh_token,
-    sign_in_of_request,
     sign_in_of_refresh_token,
+    sign_in_of_request,
     take_from_browser,
 )
 from app.core.errors import Unauthorized

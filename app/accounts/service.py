@@ -49,9 +49,9 @@ def register(
 def authenticate(email: str, password: str) -> Person:
     """Return whoever has this e-mail and password; one and the same refusal for all else."""
     person = db.session.scalar(select(Person).where(Person.email == email.strip().lower()[:254]))
-    if not password_matches(password[:PASSWORD_MAXIMUM], person.password_hash if person else None):
+    stored = person.password_hash if person else None
+    if not password_matches(password[:PASSWORD_MAXIMUM], stored) or person is None:
         raise Unauthorized("E-mail and password do not belong together. Check both and try again.")
-    assert person is not None
     return person
 
 

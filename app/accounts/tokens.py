@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from flask import Flask, Response
+from flask import Flask
+from flask import Response as FlaskResponse
 from flask_jwt_extended import (
     create_access_token,
     create_refresh_token,
@@ -20,6 +21,7 @@ from flask_jwt_extended import (
     set_access_cookies,
     unset_jwt_cookies,
 )
+from werkzeug.wrappers import Response
 
 ACCESS_LIFETIME = timedelta(hours=1)
 REFRESH_LIFETIME = timedelta(days=30)
@@ -63,11 +65,13 @@ def put_in_browser(response: Response, sign_in_uuid: UUID, person_uuid: UUID) ->
         additional_claims=_claims(sign_in_uuid),
         expires_delta=BROWSER_LIFETIME,
     )
-    set_access_cookies(response, token, max_age=int(BROWSER_LIFETIME.total_seconds()))
+    set_access_cookies(
+        cast(FlaskResponse, response), token, max_age=int(BROWSER_LIFETIME.total_seconds())
+    )
 
 
 def take_from_browser(response: Response) -> None:
-    unset_jwt_cookies(response)
+    unset_jwt_cookies(cast(FlaskResponse, response))
 
 
 def sign_in_of_request() -> UUID | None:

@@ -22,7 +22,9 @@ from app.extensions import db
 logger = logging.getLogger(__name__)
 
 WRITER_WAIT_SECONDS = 10
-_hooks: ContextVar[list[Callable[[], None]] | None] = ContextVar("after_commit_hooks", default=None)
+_hooks: ContextVar[list[Callable[[], object]] | None] = ContextVar(
+    "after_commit_hooks", default=None
+)
 # SQLite lets one writer in at a time, and its own waiting is a sleep without a queue. A lock in
 # the process gives a fair queue and a short tail.
 _sqlite_writer = threading.Lock()
@@ -41,7 +43,7 @@ def transaction() -> Iterator[Session]:
     session = db.session()
     session.commit()
     with _one_sqlite_writer():
-        hooks: list[Callable[[], None]] = []
+        hooks: list[Callable[[], object]] = []
         mark = _hooks.set(hooks)
         try:
             yield session
@@ -55,7 +57,7 @@ def transaction() -> Iterator[Session]:
         _run_hook(hook)
 
 
-def after_commit(hook: Callable[[], None]) -> None:
+def after_commit(hook: Callable[[], object]) -> None:
     """Do something once the open transaction has been committed; never if it is rolled back."""
     hooks = _hooks.get()
     if hooks is None:
@@ -102,7 +104,7 @@ def _one_sqlite_writer() -> Iterator[None]:
         _sqlite_writer.release()
 
 
-def _run_hook(hook: Callable[[], None]) -> None:
+def _run_hook(hook: Callable[[], object]) -> None:
     # The change is committed: a failed announcement may be logged, never undo or hide it.
     try:
         hook()

@@ -6,12 +6,12 @@ from typing import Any
 
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictInt, StrictStr
 
 from app.accounts.guard import for_provider, require_person, signed_in
 from app.core.clock import iso_seconds
 from app.core.errors import InvalidPhone, LipaError
-from app.core.money import shillings_number
+from app.core.money import cents_from_shillings, shillings_number
 from app.core.reading import parse
 from app.limits import initiate_limit, status_limit
 from app.orders import service as orders
@@ -41,12 +41,13 @@ STATUS_WORDS = {
 
 
 class InitiateBody(BaseModel):
-    order_id: int | str
-    phone_number: str = Field(max_length=64)
+    order_id: StrictInt | StrictStr
+    phone_number: StrictStr = Field(max_length=64)
+    amount: Any = None
 
 
 class QueryBody(BaseModel):
-    order_id: int | str
+    order_id: StrictInt | StrictStr
 
 
 @shop_dialect.errorhandler(LipaError)
@@ -67,7 +68,11 @@ def _in_our_words(error: LipaError) -> ResponseReturnValue:
 def initiate() -> ResponseReturnValue:
     body = parse(request, InitiateBody)
     payment = payments.initiate(
-        person=require_person(), order_ref=body.order_id, phone=body.phone_number
+        person=require_person(),
+        order_ref=body.order_id,
+        phone=body.phone_number,
+        # The amount is the order's; a caller who states one is held to it.
+        amount_cents=None if body.amount is None else cents_from_shillings(body.amount),
     )
     unknown = payment.status in (Status.CREATED, Status.UNCONFIRMED)
     message = "M-Pesa has not confirmed the prompt yet" if unknown else "STK Push sent successfully"

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models import Person
 from app.core.clock import now
 from app.core.errors import NotFound, OutOfStock, ValidationError
-from app.core.insert import insert_or_nothing
+from app.core.statements import insert_or_nothing, rows_changed
 from app.core.unit_of_work import transaction
 from app.extensions import db
 from app.orders.models import Enrolment, Kind, Order, OrderLine, OrderStatus, Product
@@ -53,9 +53,7 @@ def products_by_id(ids: Iterable[int]) -> dict[int, Product]:
     return {product.id: product for product in rows}
 
 
-def place_order(
-    person: Person, items: Sequence[tuple[int, int]], key: str | None = None
-) -> Order:
+def place_order(person: Person, items: Sequence[tuple[int, int]], key: str | None = None) -> Order:
     """Order ``items``, pairs of product id and quantity, at the shop's own prices.
 
     The goods are set aside until the order's ``held_until``. The same person and ``key`` give
@@ -111,12 +109,13 @@ def close_order(session: Session, order_id: int, ending: OrderStatus) -> bool:
     """Move a pending order to cancelled or expired and release its goods; False if it is not
     pending any more. For use inside a transaction.
     """
-    closed = session.execute(
+    closed = rows_changed(
+        session,
         update(Order)
         .where(Order.id == order_id, Order.status == OrderStatus.PENDING)
-        .values(status=ending)
+        .values(status=ending),
     )
-    if closed.rowcount != 1:
+    if closed != 1:
         return False
     for line in session.scalars(_lines_of(order_id).where(OrderLine.held)):
         _return_to_stock(session, line)
@@ -238,14 +237,13 @@ def _held_line(
 
 def _take_from_stock(session: Session, product_id: int, quantity: int) -> bool:
     """Take goods if there are enough, in one statement: nobody can sell the last one twice."""
-    taken = session.execute(
+    enough = (Product.stock.is_(None)) | (Product.stock >= quantity)
+    statement = (
         update(Product)
-        .where(
-            Product.id == product_id, (Product.stock.is_(None)) | (Product.stock >= quantity)
-        )
+        .where(Product.id == product_id, enough)
         .values(stock=Product.stock - quantity)
     )
-    return bool(taken.rowcount == 1)
+    return rows_changed(session, statement) == 1
 
 
 def _return_to_stock(session: Session, line: OrderLine) -> None:

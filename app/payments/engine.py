@@ -7,12 +7,14 @@ is asked by the one caller who moves that moment ahead.
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 from sqlalchemy import or_, select, update
 
 from app.accounts.models import Person
 from app.core.clock import now
+from app.core.statements import rows_changed
 from app.core.unit_of_work import end_reads, transaction
 from app.extensions import db
 from app.mpesa.messages import QueryAnswer, QueryFinal
@@ -117,17 +119,16 @@ def _claim(payment_id: int) -> str | None:
         if payment is None or payment.is_completed or payment.status == Status.REVIEW:
             return None
         checks = payment.checks + 1
-        claimed = session.execute(
+        claim = (
             update(Payment)
             .where(Payment.id == payment_id, Payment.next_check_at <= moment, asked_long_ago)
-            .values(
-                checks=checks, last_asked_at=moment, next_check_at=_next_time(payment, checks)
-            )
+            .values(checks=checks, last_asked_at=moment, next_check_at=_next_time(payment, checks))
         )
-        return (payment.checkout_request_id or "") if claimed.rowcount == 1 else None
+        won = rows_changed(session, claim) == 1
+        return (payment.checkout_request_id or "") if won else None
 
 
-def _next_time(payment: Payment, checks: int):  # type: ignore[no-untyped-def]
+def _next_time(payment: Payment, checks: int) -> datetime | None:
     """Return when to ask again. An ended attempt was asked about because of late news: once."""
     if payment.status not in LIVE or checks >= MAX_CHECKS:
         return None
@@ -153,13 +154,15 @@ def _learn(payment_id: int, answer: QueryAnswer) -> str:
     return settle(payment_id, outcome)
 
 
-def _guarded(work, row_id: int) -> None:  # type: ignore[no-untyped-def]
+def _guarded(work: Callable[[int], object], row_id: int) -> None:
     # One row that cannot be worked on must not keep the others waiting.
     try:
         work(row_id)
     except Exception:
         db.session.rollback()
-        logger.exception("the sweep could not finish %s(%s)", work.__name__, row_id)
+        logger.exception(
+            "the sweep could not finish %s(%s)", getattr(work, "__name__", work), row_id
+        )
 
 
 def is_overdue(payment: Payment) -> bool:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
-from collections.abc import Mapping
 from datetime import timedelta
 
 from sqlalchemy import delete, select, update
+from werkzeug.datastructures import Headers
 
 from app.core.clock import now
-from app.core.insert import insert_or_nothing
+from app.core.statements import insert_or_nothing
 from app.core.unit_of_work import after_commit, transaction
 from app.extensions import db
 from app.mpesa.callbacks import Unreadable, read_stk_callback
@@ -50,7 +50,7 @@ def ingest(
     raw: bytes,
     path: str,
     peer: str,
-    headers: Mapping[str, str],
+    headers: Headers,
     origin_proven: bool,
     token_payment_id: int | None,
 ) -> int | None:
@@ -73,9 +73,7 @@ def ingest(
     }
     with transaction() as session:
         new = insert_or_nothing(session, InboxMessage, values, key=["natural_key"])
-        inbox_id = session.scalar(
-            select(InboxMessage.id).where(InboxMessage.natural_key == key)
-        )
+        inbox_id = session.scalar(select(InboxMessage.id).where(InboxMessage.natural_key == key))
     return inbox_id if new else None
 
 

@@ -234,4 +234,3 @@ def _earlier_refusal(payment: Payment) -> LipaError:
     kind = (payment.reason or "").removeprefix("refused_") or "other"
     answer = PushRefused(kind, payment.result_code or "", payment.result_desc or "")  # type: ignore[arg-type]
     return refusal(answer, payment)
-

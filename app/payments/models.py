@@ -54,9 +54,7 @@ class Payment(Model):
     amount_cents: Mapped[int] = mapped_column(BigId)
     currency: Mapped[str] = mapped_column(String(3), default="KES")
     status: Mapped[str] = mapped_column(String(16), default=Status.CREATED)
-    callback_token: Mapped[str] = mapped_column(
-        String(64), unique=True, default=new_callback_token
-    )
+    callback_token: Mapped[str] = mapped_column(String(64), unique=True, default=new_callback_token)
     merchant_request_id: Mapped[str | None] = mapped_column(String(128))
     checkout_request_id: Mapped[str | None] = mapped_column(String(128), unique=True)
     mpesa_receipt: Mapped[str | None] = mapped_column(String(20), unique=True)

@@ -97,8 +97,8 @@ def needing_a_person(limit: int = 100) -> Sequence[Payment]:
 
 def figures() -> dict[str, int]:
     """Count the payments of all time by how they stand."""
-    rows = db.session.execute(select(Payment.status, func.count()).group_by(Payment.status)).all()
-    counted = {status: count for status, count in rows}
+    rows = db.session.execute(select(Payment.status, func.count()).group_by(Payment.status))
+    counted: dict[str, int] = {row[0]: row[1] for row in rows}
     return {
         "payments": sum(counted.values()),
         "completed": counted.get(Status.COMPLETED, 0),

@@ -75,7 +75,8 @@ def order_json(order: Order) -> dict[str, Any]:
         "payment_status": payments.external_status(telling.status) if telling else "pending",
         "amount_paid": shillings_number(paid_cents),
         "amount_due": shillings_number(max(0, order.total_cents - paid_cents)),
-        "review": order.status == OrderStatus.REVIEW or order.review_reason is not None
+        "review": order.status == OrderStatus.REVIEW
+        or order.review_reason is not None
         or any(attempt.status == Status.REVIEW for attempt in attempts),
         "payments": [payment_json(attempt) for attempt in attempts],
         "created_at": iso_seconds(order.created_at),

@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.core.clock import now
+from app.core.statements import rows_changed
 from app.core.unit_of_work import after_commit, transaction
 from app.extensions import db
 from app.mpesa.result_codes import stk_result
@@ -92,12 +93,12 @@ def move(
     source, target = payment.status, target_of(payment.status, event)
     if target is None:
         return False
-    done = session.execute(
+    compare_and_set = (
         update(Payment)
         .where(Payment.id == payment_id, Payment.status == source)
         .values(status=target, **changes)
     )
-    if done.rowcount != 1:
+    if rows_changed(session, compare_and_set) != 1:
         raise _LostRace
     _note(session, payment_id, event, source, target, actor, why)
     _announce_after_commit(_fresh(session, payment_id))

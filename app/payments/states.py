@@ -41,11 +41,14 @@ LIVE = frozenset({Status.CREATED, Status.PENDING, Status.UNCONFIRMED})
 UNPAID_ENDS = frozenset({Status.FAILED, Status.CANCELLED, Status.EXPIRED})
 
 
-def _from_each(sources: frozenset[Status], event: Event, target: Status) -> dict:
+Edges = dict[tuple[Status, Event], Status]
+
+
+def _from_each(sources: frozenset[Status], event: Event, target: Status) -> Edges:
     return {(source, event): target for source in sources}
 
 
-EDGES: dict[tuple[Status, Event], Status] = {
+EDGES: Edges = {
     (Status.CREATED, Event.PUSH_ACCEPTED): Status.PENDING,
     (Status.CREATED, Event.PUSH_REFUSED): Status.FAILED,
     (Status.CREATED, Event.PUSH_UNANSWERED): Status.UNCONFIRMED,

@@ -69,9 +69,7 @@ _BY_REASON = {
         "M-Pesa wants a short pause",
         "The same amount was tried a moment ago. Wait two minutes, then try again.",
     ),
-    "mpesa_busy": Words(
-        "M-Pesa is busy", "Nothing was paid. Wait a minute, then try again."
-    ),
+    "mpesa_busy": Words("M-Pesa is busy", "Nothing was paid. Wait a minute, then try again."),
     "prompt_not_sent": Words(
         "The prompt did not reach your phone",
         "Nothing was paid. Check that the phone is on and has network, then try again.",
