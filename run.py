@@ -29,7 +29,7 @@ def main() -> None:
             sys.exit("The database is not up to date. Run `make run`, or `flask prepare`, first.")
     simulator = _start_simulator(settings)
     try:
-        Server(app, settings, on_ready=lambda _server: _greet(settings)).run()
+        Server(app, settings, on_ready=lambda _server: _greet(settings, simulator)).run()
     finally:
         if simulator is not None:
             simulator.terminate()
@@ -69,10 +69,12 @@ def _start_simulator(settings: Settings) -> subprocess.Popen[bytes] | None:
         [sys.executable, "-m", "app.simulator", "--exit-with-parent"],
         cwd=ROOT,
         env=os.environ | known,
+        # Its one line would come after our greeting; what goes wrong still reaches stderr.
+        stdout=subprocess.DEVNULL,
     )
 
 
-def _greet(settings: Settings) -> None:
+def _greet(settings: Settings, simulator: subprocess.Popen[bytes] | None) -> None:
     address = f"http://{settings.host}:{settings.port}"
     lines = ["", f"  {settings.shop_name} is open: {address}"]
     if settings.is_simulator:
@@ -83,6 +85,8 @@ def _greet(settings: Settings) -> None:
                 f"  Sign in as  admin@example.com    {settings.demo_password}",
                 f"  or as       shopper@example.com  {settings.demo_password}",
             ]
+    if simulator is not None and simulator.poll() is not None:
+        lines += ["", "  The simulator did not start, so no payment can: see above."]
     print("\n".join([*lines, "", "  Stop with Ctrl-C.", ""]), flush=True)
 
 

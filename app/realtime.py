@@ -39,7 +39,8 @@ def install(app: Flask, settings: Settings) -> None:
         app,
         async_mode="threading",
         transports=["websocket"],
-        cors_allowed_origins=[],
+        # None lets in pages of our own origin only; an empty list would check nothing.
+        cors_allowed_origins=None,
         message_queue=settings.redis_url,
         max_http_buffer_size=16 * 1024,
         logger=False,

@@ -23,6 +23,7 @@ from app.core.errors import (
     ValidationError,
 )
 from app.core.money import kes
+from app.core.reading import is_clean
 from app.extensions import db
 from app.mpesa.phone import masked
 from app.orders.cart import Cart
@@ -59,6 +60,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, _answer_http_exception)
     app.register_error_handler(DBAPIError, _answer_database_error)
     app.register_error_handler(Exception, _answer_accident)
+    app.before_request(_refuse_unclean_text)
     app.after_request(_add_headers)
     app.context_processor(_for_every_template)
     app.jinja_env.filters.update(shillings=kes, nairobi=for_people, shown_phone=masked)
@@ -141,6 +143,13 @@ def _answer_database_error(error: DBAPIError) -> ResponseReturnValue:
 def _answer_accident(error: Exception) -> ResponseReturnValue:
     logger.error("unexpected error on %s %s", request.method, request.path, exc_info=error)
     return answer_error(LipaError())
+
+
+def _refuse_unclean_text() -> None:
+    """Refuse what no database can hold, before it is looked up anywhere."""
+    typed = [*request.args.values(), *request.form.values()]
+    if not all(is_clean(text) for text in [request.path, *typed]):
+        raise ValidationError("The request has a NUL in a text.")
 
 
 def _wants_page() -> bool:

@@ -18,7 +18,7 @@ get_uv() {
 }
 
 # Packages are added, never removed: the environment is shared by run and test.
-with_uv() { $python -m uv pip install --quiet --python $python --require-hashes -r "$lock"; }
+with_uv() { $python -m uv pip install --quiet --compile-bytecode --python $python --require-hashes -r "$lock"; }
 with_pip() {
     $python -m pip install -qq --disable-pip-version-check --require-hashes -r "$lock"
 }

@@ -35,7 +35,25 @@ def read_json(request: Request) -> dict[str, Any]:
         raise ValidationError(f"The body is not readable JSON{_place(error)}.") from error
     if not isinstance(body, dict):
         raise ValidationError("The body must be a JSON object, such as {}.")
+    _require_clean_text(body)
     return body
+
+
+def is_clean(text: str) -> bool:
+    """Tell whether a text can be stored: no NUL and no half of a character."""
+    return "\x00" not in text and not any("\ud800" <= mark <= "\udfff" for mark in text)
+
+
+def _require_clean_text(body: dict[str, Any]) -> None:
+    waiting: list[Any] = [body]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [*value.keys(), *value.values()]
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, str) and not is_clean(value):
+            raise ValidationError("The body has a NUL or half a character in a text.")
 
 
 def parse(request: Request, schema: type[Schema]) -> Schema:

@@ -16,6 +16,7 @@ from typing import Any
 from app.mpesa.messages import StkCallback
 
 MAX_DEPTH = 20
+_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _RECEIPT = re.compile(r"[A-Z0-9]{8,20}")
 #: A receipt that ends in seven zeros stands for "none yet" (recorded traffic): never a key.
 _PLACEHOLDER = re.compile(r".{1,3}0{7}")
@@ -30,8 +31,8 @@ def read_stk_callback(raw: bytes) -> StkCallback:
     """Understand a raw callback body. Raises Unreadable, never anything else."""
     callback = _stk_callback_of(_json_object(raw))
     checkout_request_id = callback.get("CheckoutRequestID")
-    if not isinstance(checkout_request_id, str) or not checkout_request_id.strip():
-        raise Unreadable("CheckoutRequestID is missing or not a text")
+    if not isinstance(checkout_request_id, str) or not _ID.fullmatch(checkout_request_id):
+        raise Unreadable("CheckoutRequestID is missing or not an id")
     code = callback.get("ResultCode")
     if isinstance(code, bool) or not isinstance(code, (int, str, Decimal)) or str(code) == "":
         raise Unreadable("ResultCode is missing or neither number nor text")
@@ -39,7 +40,7 @@ def read_stk_callback(raw: bytes) -> StkCallback:
     amount_cents, amount_problem = _amount(items.get("Amount"))
     return StkCallback(
         merchant_request_id=_text(callback.get("MerchantRequestID"), 128),
-        checkout_request_id=checkout_request_id[:128],
+        checkout_request_id=checkout_request_id,
         result_code=_code(code),
         result_desc=_text(callback.get("ResultDesc"), 500) or "",
         amount_cents=amount_cents,
@@ -108,13 +109,12 @@ def _amount(value: object) -> tuple[int | None, str | None]:
         if not cents.is_finite() or not 0 < cents < _MAX_CENTS or cents != int(cents):
             raise InvalidOperation
     except (InvalidOperation, ValueError, OverflowError):
-        return None, f"unreadable amount {str(value)[:40]!r}"
+        return None, f"unreadable amount {_text(value, 40)!r}"
     return int(cents), None
 
 
 def _code(value: int | str | Decimal) -> str:
-    text = str(value).strip()[:32]
-    return text.removesuffix(".0")
+    return (_text(value, 32) or "").strip().removesuffix(".0")
 
 
 def _receipt(value: object) -> str | None:
@@ -127,4 +127,5 @@ def _receipt(value: object) -> str | None:
 def _text(value: object, length: int) -> str | None:
     if value is None or isinstance(value, (dict, list)):
         return None
-    return str(value)[:length]
+    # What a log or a database cannot hold (line breaks, NUL, half characters) becomes a blank.
+    return "".join(mark if mark.isprintable() else " " for mark in str(value)[:length])

@@ -24,6 +24,8 @@ def index() -> ResponseReturnValue:
     page = asked_page()
     products, total = service.list_products(page, PRODUCTS_PER_PAGE)
     pages = page_count(total, PRODUCTS_PER_PAGE)
+    if page > pages:
+        return redirect(f"/?page={pages}", 303)
     return render_template("shop/index.html", products=products, page=page, pages=pages)
 
 
@@ -41,12 +43,13 @@ def cart() -> ResponseReturnValue:
 @shop_pages.post("/cart/add")
 @open_to_all
 def add_to_cart() -> ResponseReturnValue:
-    product_id, quantity = _asked_item(default_quantity=1)
+    product_id, asked = _asked_item()
+    quantity = max(asked or 1, 1)
     product = service.products_by_id([product_id]).get(product_id)
     if product is None:
         raise NotFound("The shop does not sell that any more.")
     try:
-        _say_added(product.name, quantity, Cart(session).add(product_id, max(quantity, 1)))
+        _say_added(product.name, quantity, Cart(session).add(product_id, quantity))
     except CartFull as full:
         flash(full.message, "error")
     return redirect("/cart", 303)
@@ -55,10 +58,11 @@ def add_to_cart() -> ResponseReturnValue:
 @shop_pages.post("/cart/update")
 @open_to_all
 def update_cart() -> ResponseReturnValue:
-    product_id, quantity = _asked_item(default_quantity=0)
+    product_id, quantity = _asked_item()
     basket = Cart(session)
-    # Only what is in the cart can be changed here: a form from a stale tab adds nothing.
-    if product_id in basket.product_ids:
+    # Only what is in the cart can be changed here: a form from a stale tab adds nothing, and a
+    # quantity that cannot be read changes nothing.
+    if quantity is not None and product_id in basket.product_ids:
         basket.set(product_id, quantity)
     return redirect("/cart", 303)
 
@@ -69,6 +73,8 @@ def orders() -> ResponseReturnValue:
     page = asked_page()
     found, total = service.list_orders(require_person(), page, ORDERS_PER_PAGE)
     pages = page_count(total, ORDERS_PER_PAGE)
+    if page > pages:
+        return redirect(f"/orders?page={pages}", 303)
     return render_template("orders/list.html", orders=found, page=page, pages=pages)
 
 
@@ -82,10 +88,11 @@ def page_count(total: int, per_page: int) -> int:
     return max(1, -(-total // per_page))
 
 
-def _asked_item(default_quantity: int) -> tuple[int, int]:
+def _asked_item() -> tuple[int, int | None]:
+    """Read which product and how many; None for a quantity that is missing or no number."""
     product_id = request.form.get("product_id", 0, type=int)
-    quantity = request.form.get("quantity", default_quantity, type=int)
-    return product_id, min(quantity, MAX_QUANTITY)
+    quantity = request.form.get("quantity", type=int)
+    return product_id, None if quantity is None else min(quantity, MAX_QUANTITY)
 
 
 def _say_added(name: str, asked: int, now: int) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+import re
 from datetime import timedelta
 
 from sqlalchemy import delete, select, update
@@ -33,11 +34,12 @@ MAX_BODY_BYTES = 64 * 1024
 MOST_UNPROVEN = 10_000
 _KEPT_HEADERS = ("Content-Type", "User-Agent", "Businessshortcode", "X-Forwarded-For")
 _OVERTAKERS = 20
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def payment_of_token(token: str | None) -> int | None:
     """Return the payment whose secret this is."""
-    if not token or len(token) > 64:
+    if not token or not _TOKEN.fullmatch(token):
         return None
     row = db.session.execute(
         select(Payment.id, Payment.callback_token).where(Payment.callback_token == token)

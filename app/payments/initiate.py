@@ -23,7 +23,7 @@ from app.core.errors import (
     PaymentInProgress,
     ProviderUnavailable,
 )
-from app.core.money import shillings_number, whole_shillings
+from app.core.money import kes, shillings_number, whole_shillings
 from app.core.unit_of_work import after_commit, end_reads, transaction
 from app.extensions import db
 from app.mpesa.messages import PushAccepted, PushAnswer, PushRefused, StkPush
@@ -37,7 +37,7 @@ from app.payments.models import Payment
 from app.payments.provider import mpesa
 from app.payments.queries import amount_paid_cents, live_attempt
 from app.payments.schedule import FIRST_ASK_SECONDS, quiet_after
-from app.payments.settle import move
+from app.payments.settle import move, note
 from app.payments.signals import check_wanted
 from app.payments.states import Event, Status
 from app.payments.words import refusal
@@ -67,7 +67,8 @@ def initiate(
     order = orders.find_order(order_ref, person)
     order_id, callback_url = order.id, mpesa_settings().callback_url
     service = _service()
-    payment_id, prompt = _write_intent(order_id, number, amount_cents, callback_url)
+    asker = f"person {person.id}"
+    payment_id, prompt = _write_intent(order_id, number, amount_cents, callback_url, asker)
     if prompt is None:
         return _follow(payment_id)
     end_reads()
@@ -105,7 +106,7 @@ def _readable_phone(phone: str, strict: bool) -> str:
 
 
 def _write_intent(
-    order_id: int, phone: str, amount_cents: int | None, callback_url: str
+    order_id: int, phone: str, amount_cents: int | None, callback_url: str, asker: str
 ) -> tuple[int, StkPush | None]:
     """Commit the attempt before anything is sent. Returns no prompt when one is live already."""
     for _ in range(_NAME_TRIES):
@@ -116,7 +117,7 @@ def _write_intent(
                 if live is not None:
                     return live.id, None
                 owed = _owed(session, order, amount_cents)
-                payment = _new_attempt(session, order, phone, owed)
+                payment = _new_attempt(session, order, phone, owed, asker)
                 return payment.id, _prompt(payment, order, callback_url)
         except IntegrityError:
             # Either another request's attempt is live now, or the TXN name was taken.
@@ -140,7 +141,9 @@ def _owed(session: Session, order: Order, stated_cents: int | None) -> int:
     return owed
 
 
-def _new_attempt(session: Session, order: Order, phone: str, owed_cents: int) -> Payment:
+def _new_attempt(
+    session: Session, order: Order, phone: str, owed_cents: int, asker: str
+) -> Payment:
     expires_at = now() + timedelta(seconds=settings().stk_prompt_seconds)
     payment = Payment(
         public_ref=new_reference(),
@@ -153,6 +156,8 @@ def _new_attempt(session: Session, order: Order, phone: str, owed_cents: int) ->
     )
     session.add(payment)
     session.flush()
+    asked = f"{kes(owed_cents)} asked for on order {order.number}"
+    note(session, payment.id, "created", "", payment.status, asker, asked)
     # The goods must not be given away while a prompt for them is on a phone.
     order.held_until = max(order.held_until, quiet_after(expires_at))
     return payment

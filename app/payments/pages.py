@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 from app.accounts.guard import require_person, signed_in_page
 from app.core.errors import Conflict, InvalidPhone, LipaError, OutOfStock
 from app.core.money import kes
-from app.limits import initiate_limit
+from app.limits import initiate_limit, status_limit
 from app.mpesa.phone import msisdn
 from app.orders import service as orders
 from app.orders.cart import Cart, CartLine, is_key, total_cents
@@ -141,6 +141,7 @@ def pay(uuid: str) -> ResponseReturnValue:
 
 @payment_pages.post("/orders/<uuid>/check")
 @signed_in_page
+@status_limit
 def check(uuid: str) -> ResponseReturnValue:
     found = orders.find_order(uuid, require_person())
     payments.check_now(found.uuid, require_person())

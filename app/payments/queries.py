@@ -125,7 +125,7 @@ def unproven_callbacks(limit: int = 50) -> Sequence[InboxMessage]:
 
 def _named(ref: object):  # type: ignore[no-untyped-def]
     text = str(ref).strip() if isinstance(ref, (str, int, UUID)) else ""
-    if text.startswith("TXN") and len(text) == 20:
+    if text.startswith("TXN") and len(text) == 20 and text.isalnum():
         return Payment.public_ref == text
     if text.isascii() and text.isdigit() and len(text) < 19:
         return Payment.id == int(text)

@@ -100,9 +100,31 @@ def move(
     )
     if rows_changed(session, compare_and_set) != 1:
         raise _LostRace
-    _note(session, payment_id, event, source, target, actor, why)
+    note(session, payment_id, event, source, target, actor, why)
     _announce_after_commit(_fresh(session, payment_id))
     return True
+
+
+def note(
+    session: Session,
+    payment_id: int,
+    event: str,
+    source: str,
+    target: str,
+    actor: str,
+    why: str,
+) -> None:
+    """Write a line of a payment's timeline, in the caller's transaction."""
+    session.add(
+        TimelineEntry(
+            payment_id=payment_id,
+            event=event,
+            from_status=source,
+            to_status=target,
+            actor=actor[:80],
+            why=why,
+        )
+    )
 
 
 class _LostRace(Exception):
@@ -197,7 +219,7 @@ def _learn_receipt(session: Session, payment: Payment, outcome: Outcome) -> str:
         .values(mpesa_receipt=outcome.receipt)
     )
     status = payment.status
-    _note(session, payment.id, "receipt_learned", status, status, outcome.actor, outcome.receipt)
+    note(session, payment.id, "receipt_learned", status, status, outcome.actor, outcome.receipt)
     _announce_after_commit(_fresh(session, payment.id))
     return "receipt learned"
 
@@ -215,27 +237,6 @@ def _common(payment: Payment, outcome: Outcome) -> dict[str, Any]:
         "checkout_request_id": payment.checkout_request_id or outcome.checkout_request_id,
         "merchant_request_id": payment.merchant_request_id or outcome.merchant_request_id,
     }
-
-
-def _note(
-    session: Session,
-    payment_id: int,
-    event: str,
-    source: str,
-    target: str,
-    actor: str,
-    why: str,
-) -> None:
-    session.add(
-        TimelineEntry(
-            payment_id=payment_id,
-            event=event,
-            from_status=source,
-            to_status=target,
-            actor=actor[:80],
-            why=why,
-        )
-    )
 
 
 def _fresh(session: Session, payment_id: int) -> Payment:

@@ -8,8 +8,11 @@ from app.simulator.settings import SimulatorSettings
 
 
 def main() -> None:
-    from_environment = SimulatorSettings.from_environment()
     parser = argparse.ArgumentParser(prog="python -m app.simulator", description=__doc__)
+    try:
+        from_environment = SimulatorSettings.from_environment()
+    except ValueError as error:
+        parser.error(f"the environment: {error}")
     parser.add_argument("--host", default=from_environment.host)
     parser.add_argument("--port", type=int, default=from_environment.port, help="0 takes any free")
     parser.add_argument("--prompt-seconds", type=float, default=from_environment.prompt_seconds)

@@ -18,10 +18,6 @@ def to_msisdn(text: str) -> str | None:
     return f"254{match[1]}" if match else None
 
 
-def masked(msisdn: str) -> str:
-    return f"{msisdn[:6]}***{msisdn[-3:]}"
-
-
 def ksh(cents: int) -> str:
     """As M-Pesa's messages write money: ``Ksh1,500.00``."""
     return f"Ksh{cents // 100:,}.{cents % 100:02d}"

@@ -39,18 +39,34 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
-    """A parameter of a scenario: a number from `least` to `most`."""
+class Seconds:
+    """A parameter of a scenario: so many seconds, up to `most`."""
 
-    name: str
     default: float
-    least: float
     most: float
 
-    def read(self, body: Mapping[str, Any]) -> float | int:
-        value = body.get(self.name, self.default)
+    def read(self, body: Mapping[str, Any]) -> float:
+        value = body.get("seconds", self.default)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ScenarioRefused(f"{self.name} must be a number")
+            raise ScenarioRefused("seconds must be a number")
+        if not 0 <= value <= self.most:
+            raise ScenarioRefused(f"seconds must be from 0 to {self.most}")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A parameter of a scenario: a whole number from `least` to `most`."""
+
+    name: str
+    default: int
+    least: int
+    most: int
+
+    def read(self, body: Mapping[str, Any]) -> int:
+        value = body.get(self.name, self.default)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ScenarioRefused(f"{self.name} must be a whole number")
         if not self.least <= value <= self.most:
             raise ScenarioRefused(f"{self.name} must be from {self.least} to {self.most}")
         return value
@@ -90,13 +106,13 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
             "late_callback",
             "push",
             "The callback comes so many seconds late.",
-            {"callback_delay_seconds": Number("seconds", 20, 0, 600)},
+            {"callback_delay_seconds": Seconds(20, 600)},
         ),
         Scenario(
             "duplicate_callback",
             "push",
             "The callback comes more than once, at about the same time.",
-            {"callback_copies": Number("copies", 2, 2, 20)},
+            {"callback_copies": Count("copies", 2, 2, 20)},
         ),
         Scenario(
             "early_callback",
@@ -114,7 +130,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
             "late_success",
             "push",
             "After a time-out is reported, the payment succeeds so many seconds later.",
-            {"late_success_seconds": Number("seconds", 2, 0, 600)},
+            {"late_success_seconds": Seconds(2, 600)},
         ),
         Scenario(
             "wrong_amount",
@@ -150,7 +166,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
             "hang",
             "push",
             "The prompt lives, but the answer takes so many seconds.",
-            {"answer_delay_seconds": Number("seconds", 30, 0, 120)},
+            {"answer_delay_seconds": Seconds(30, 120)},
         ),
         Scenario(
             "token_refused_once",
@@ -255,17 +271,17 @@ def _read(body: Any) -> Armed:
     if scenario.moment == "call" and (msisdn or amount is not None):
         raise ScenarioRefused(f'{scenario.name} can only be armed on {{"next": true}}')
     changes = {
-        change: value.read(body) if isinstance(value, Number | FinalCode) else value
+        change: value.read(body) if isinstance(value, Seconds | Count | FinalCode) else value
         for change, value in scenario.changes.items()
     }
-    times = int(Number("times", 1, 1, MOST_TIMES).read(body))
+    times = Count("times", 1, 1, MOST_TIMES).read(body)
     return Armed(scenario, msisdn, amount, changes, times)
 
 
 def _read_on(on: Any) -> tuple[str | None, int | None]:
     match on:
-        case {"msisdn": str(number)} if to_msisdn(number):
-            return to_msisdn(number), None
+        case {"msisdn": str() | int() as number} if to_msisdn(str(number)):
+            return to_msisdn(str(number)), None
         case {"amount": int(amount)} if not isinstance(amount, bool) and amount > 0:
             return None, amount
         case {"next": True}:

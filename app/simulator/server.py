@@ -12,7 +12,7 @@ from gunicorn.app.base import BaseApplication
 from app.simulator.factory import create_simulator
 from app.simulator.settings import SimulatorSettings
 
-THREADS: Final = 64
+THREADS: Final = 128
 PARENT_CHECK_SECONDS: Final = 0.5
 
 
