@@ -8,7 +8,7 @@ COMPILE := $(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11
 	--generate-hashes --no-annotate --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run test smoke flask lint lock clean
+.PHONY: help setup dev run test smoke flask screenshots lint lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
@@ -38,6 +38,10 @@ smoke: ## Start `make run`, wait until it answers, stop it as Ctrl-C would
 flask: setup ## Run a flask command (ARGS="users create --help")
 	@[ -e instance ] || $(FLASK) prepare >&2 || echo "The database could not be prepared." >&2
 	@exec $(FLASK) $(ARGS)
+
+screenshots: dev ## Take the README's pictures from the running product
+	@sh scripts/services.sh
+	@exec $(PYTHON) scripts/screenshots.py
 
 lint: dev ## Check style and types
 	@$(PYTHON) -m ruff check .

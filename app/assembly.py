@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def bind_extensions(app: Flask, settings: Settings) -> None:
     jwt.init_app(app)
     limiter.init_app(app)
     provider.prepare(app)
-    queue = make_queue(settings, queue_folder(settings), app.config["SECRET_KEY"])
+    queue = make_queue(settings, queue_file(settings), app.config["SECRET_KEY"])
     app.extensions["lipa_jobs"] = Jobs(app, queue)
     realtime.install(app, settings)
 
@@ -107,11 +108,16 @@ def install_layers(app: Flask, settings: Settings) -> None:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
 
 
-def queue_folder(settings: Settings) -> Path:
-    """Return where the embedded queue lives: beside a SQLite database, else in instance/."""
+def queue_file(settings: Settings) -> Path:
+    """Return the embedded queue's file: beside a SQLite database, else in instance/.
+
+    Each database has its own, since two shops that shared one would take each other's tasks.
+    """
     url = make_url(settings.sqlalchemy_url)
     if url.get_backend_name() == "sqlite" and url.database:
-        return Path(url.database).resolve().parent
+        database = Path(url.database).resolve()
+        return database.with_name(f"{database.stem}-jobs.db")
     folder = ROOT / "instance"
     folder.mkdir(exist_ok=True)
-    return folder
+    name = hashlib.sha256(settings.sqlalchemy_url.encode()).hexdigest()[:12]
+    return folder / f"{name}-jobs.db"

@@ -6,6 +6,7 @@ M-Pesa settings that neither of them sets may come from the database, see app/se
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -49,7 +50,7 @@ class Settings(BaseSettings):
     """What the environment says. Names are those of the environment, in lower case."""
 
     model_config = SettingsConfigDict(
-        env_file=ROOT / ".env",
+        env_file=os.environ.get("LIPA_ENV_FILE", ROOT / ".env"),
         env_file_encoding="utf-8",
         env_ignore_empty=True,
         extra="ignore",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 WORKERS = 4
 
 
-def make_queue(settings: Settings, folder: Path, secret: str) -> Huey:
+def make_queue(settings: Settings, file: Path, secret: str) -> Huey:
     """Return the queue that these settings ask for. Messages are signed with the secret."""
     options: dict[str, Any] = {
         "results": False,
@@ -38,7 +38,7 @@ def make_queue(settings: Settings, folder: Path, secret: str) -> Huey:
     }
     if settings.redis_url:
         return RedisHuey("lipa", url=settings.redis_url, **options)
-    return SqliteHuey("lipa", filename=str(folder / "jobs.db"), fsync=False, **options)
+    return SqliteHuey("lipa", filename=str(file), fsync=False, **options)
 
 
 class Jobs:
@@ -56,7 +56,7 @@ class Jobs:
     def wake(self, _sender: Any, *, payment_id: int, at: datetime) -> None:
         """Have a payment asked about at a moment. Losing this call costs one sweep at most."""
         try:
-            self._ask.schedule(args=(payment_id,), eta=at.astimezone(UTC).replace(tzinfo=None))
+            self._ask.schedule(args=(payment_id,), eta=at)
         except Exception:
             logger.exception("the queue did not take payment %s; the sweep will", payment_id)
 

@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from flask import g, redirect, request
+from flask import current_app, g, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_jwt_extended import verify_jwt_in_request
 from flask_jwt_extended.exceptions import JWTExtendedException
@@ -109,8 +109,16 @@ def admin_page(view: View) -> View:
 def _to_sign_in() -> ResponseReturnValue:
     if request.accept_mimetypes.best == "application/json":
         raise Unauthorized("You have been signed out. Sign in and try again.")
-    wanted = request.full_path.rstrip("?") if request.method == "GET" else request.path
-    return redirect(f"/sign-in?next={quote(wanted)}", 303)
+    return redirect(f"/sign-in?next={quote(_page_to_return_to())}", 303)
+
+
+def _page_to_return_to() -> str:
+    """Return the page that was asked for; for a form, the page that it stands on."""
+    if request.method == "GET":
+        return request.full_path.rstrip("?")
+    pages = current_app.url_map.bind("")
+    parent = request.path.rpartition("/")[0] or "/"
+    return next((path for path in (request.path, parent) if pages.test(path, "GET")), "/")
 
 
 def _identify() -> Person | None:

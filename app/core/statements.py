@@ -10,20 +10,23 @@ from sqlalchemy.orm import Session
 
 
 def rows_changed(session: Session, statement: Executable) -> int:
-    """Run an UPDATE, DELETE or INSERT and return how many rows it changed.
+    """Run an UPDATE or DELETE and return how many rows it changed.
 
     The compare stands in the statement's WHERE, so the count says who won.
     """
     return cast("CursorResult[Any]", session.execute(statement)).rowcount
 
 
-def insert_or_nothing(session: Session, model: Any, values: dict[str, Any], key: list[str]) -> bool:
-    """Insert a row unless one with the same unique ``key`` stands there; tell if it was new.
+def insert_or_nothing(
+    session: Session, model: Any, values: dict[str, Any], key: list[str]
+) -> int | None:
+    """Insert a row unless one with the same unique ``key`` stands there.
 
-    One statement decides, the same on SQLite and PostgreSQL, so that of two callers at the same
-    moment exactly one hears True.
+    Returns the new row's id, or None. One statement decides, the same on SQLite and PostgreSQL,
+    so that of two callers at the same moment exactly one gets an id. (The row count of such an
+    INSERT is not told on PostgreSQL.)
     """
     dialect = session.get_bind().dialect.name
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     statement = insert(model.__table__).values(**values).on_conflict_do_nothing(index_elements=key)
-    return rows_changed(session, statement) == 1
+    return session.execute(statement.returning(model.__table__.c.id)).scalar()

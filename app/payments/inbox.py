@@ -74,9 +74,7 @@ def ingest(
         "received_at": now(),
     }
     with transaction() as session:
-        new = insert_or_nothing(session, InboxMessage, values, key=["natural_key"])
-        inbox_id = session.scalar(select(InboxMessage.id).where(InboxMessage.natural_key == key))
-    return inbox_id if new else None
+        return insert_or_nothing(session, InboxMessage, values, key=["natural_key"])
 
 
 def handle(inbox_id: int) -> str:

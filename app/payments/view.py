@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.core.clock import iso_seconds, now
-from app.mpesa.phone import masked
+from app.mpesa.phone import masked, operator_hint
 from app.orders.models import Order, OrderStatus
 from app.payments import words
 from app.payments.models import Payment
@@ -34,7 +34,7 @@ def order_state(order: Order, attempts: Sequence[Payment] | None = None) -> dict
         "state": state,
         "live": live,
         "title": said.title,
-        "message": said.message,
+        "message": said.message + (_operator_warning(attempt) if live and attempt else ""),
         "can_pay": order.status == OrderStatus.PENDING and not live,
         **_attempt_details(attempt),
     }
@@ -59,6 +59,16 @@ def _told_of_order(order: Order) -> tuple[str, Words]:
             "Order expired", "It was not paid in time, so the goods went back on the shelf."
         )
     return "unpaid", words.UNPAID
+
+
+def _operator_warning(attempt: Payment) -> str:
+    """Warn, and never refuse: a number keeps its prefix when its owner changes operator."""
+    operator = operator_hint(attempt.phone)
+    if operator == "Safaricom":
+        return ""
+    named = f"an {operator} number" if operator == "Airtel" else f"a {operator} number"
+    looks = named if operator else "a number that is not Safaricom's"
+    return f" This looks like {looks}, so M-Pesa may refuse it; another number may work better."
 
 
 def _attempt_details(attempt: Payment | None) -> dict[str, Any]:

@@ -55,6 +55,8 @@ class PaymentFollower {
       event.preventDefault();
       this.leave();
     });
+    // Browsers let a second Escape close a dialog whatever the page says.
+    this.dialog.addEventListener("close", () => this.isBusy && this.view.open());
     on("close", "click", () => this.leave());
     on("check", "click", () => this.checkAgain());
     on("again", "click", () => this.send(this.lastRequest));

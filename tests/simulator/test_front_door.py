@@ -46,7 +46,7 @@ def mirror() -> Iterator[ThreadingHTTPServer]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     yield server
     server.shutdown()
@@ -59,7 +59,7 @@ def test_the_phone_works_through_the_shops_port(daraja: Daraja, door: FlaskClien
     checkout = daraja.prompt(msisdn)
     assert door.get(f"/simulator/phones/{msisdn}").status_code == 200
     assert door.get("/simulator/static/phone.css").mimetype == "text/css"
-    assert door.get(f"/simulator/api/phones/{msisdn}").json["msisdn"] == msisdn
+    assert door.get(f"/simulator/api/phones/{msisdn}").get_json()["msisdn"] == msisdn
     answer = door.post(f"/simulator/phones/{msisdn}/prompts/{checkout}", data={"pin": "1234"})
     assert (answer.status_code, answer.headers["Location"]) == (303, f"/simulator/phones/{msisdn}")
     assert daraja.result_code(checkout) == "0"
@@ -68,7 +68,7 @@ def test_the_phone_works_through_the_shops_port(daraja: Daraja, door: FlaskClien
 def test_json_is_passed_on_with_its_status(daraja: Daraja, door: FlaskClient):
     checkout = daraja.prompt(new_msisdn())
     path = f"/simulator/api/prompts/{checkout}"
-    assert door.post(path, json={"pin": "9"}).json["pin_attempts_left"] == 2
+    assert door.post(path, json={"pin": "9"}).get_json()["pin_attempts_left"] == 2
     assert door.post(path, json={}).status_code == 400
     assert door.get("/simulator/api/phones/x").status_code == 404
 
@@ -88,9 +88,9 @@ def test_no_cookie_and_no_authorization_leave_the_shop(mirror: ThreadingHTTPServ
         content_type="text/x-odd",
     )
     assert "secret" not in answer.text
-    assert answer.json["path"] == "/simulator/api/x?a=1&b=%20"
-    assert answer.json["headers"]["Content-Type"] == "text/x-odd"
-    assert answer.json["body"] == "body"
+    assert answer.get_json()["path"] == "/simulator/api/x?a=1&b=%20"
+    assert answer.get_json()["headers"]["Content-Type"] == "text/x-odd"
+    assert answer.get_json()["body"] == "body"
     assert "Set-Cookie" not in answer.headers
 
 
@@ -115,5 +115,5 @@ def test_without_a_simulator_the_door_says_so():
     assert page.status_code == 503
     assert "not running" in page.text
     api = door.get("/simulator/api/health")
-    assert (api.status_code, api.json["code"]) == (503, "PROVIDER_UNAVAILABLE")
+    assert (api.status_code, api.get_json()["code"]) == (503, "PROVIDER_UNAVAILABLE")
     assert api.headers["Retry-After"]

@@ -87,19 +87,6 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def test_a_port_in_use_is_an_error_and_not_a_silence(simulator_address: str):
-    port = simulator_address.rpartition(":")[2]
-    ended = subprocess.run(
-        [sys.executable, "-m", "app.simulator", "--port", port],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert ended.returncode != 0
-    assert ended.stdout == ""
-    assert "in use" in ended.stderr
-
-
 def test_settings_come_from_the_shops_own_names_and_blank_is_unset():
     settings = SimulatorSettings.from_environment(
         {

@@ -133,7 +133,7 @@ def test_a_callback_is_never_repeated_and_never_follows_a_redirect(
         daraja.answer(checkout, pin="1234")
     for checkout in prompts:
         receiver.wait_for(checkout)
-    time.sleep(1)
+    time.sleep(0.5)
     assert [len(receiver.about(checkout)) for checkout in prompts] == [1, 1]
     assert receiver.about(prompts[1])[0].path == "/redirect/x"
 

@@ -1,0 +1,1 @@
+"""What tests of a whole, running shop have in common."""

@@ -1,0 +1,263 @@
+"""An application with a real, migrated database, and short words for what tests do with it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+from unittest import mock
+
+import time_machine
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+from sqlalchemy import select, text
+from werkzeug.test import TestResponse
+
+from app import assembly, create_app
+from app.accounts import service as accounts
+from app.accounts.models import Person, Role
+from app.accounts.passwords import hash_password
+from app.accounts.tokens import access_token, refresh_token
+from app.config import ROOT, Settings
+from app.core.clock import now
+from app.core.unit_of_work import transaction
+from app.extensions import db, limiter
+from app.orders.models import Order, Product
+from app.payments import engine, provider
+from app.payments.models import InboxMessage, Payment, TimelineEntry
+from app.payments.signals import check_wanted
+from tests.support.daraja import FakeDaraja
+
+PASSWORD = "a long enough password"
+PHONE = "0712345678"
+CALLBACK_PATH = "/api/payments/mpesa/callback"
+#: On Safaricom's published list, and on nobody's.
+SAFARICOM = "196.201.212.69"
+STRANGER = "203.0.113.9"
+_HASH = hash_password(PASSWORD)
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Account:
+    """Somebody who is signed in. ``headers`` are what their program sends."""
+
+    id: int
+    email: str
+    access: str
+    refresh: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.access}"}
+
+
+def explicit_settings(**given: Any) -> Settings:
+    """Settings made of these values and defaults only; no environment and no ``.env``."""
+    with mock.patch.dict(os.environ, clear=True):
+        return Settings(_env_file=None, **given)  # type: ignore[call-arg]
+
+
+@contextmanager
+def application(database_url: str, folder: Path, **given: Any) -> Iterator[Flask]:
+    """An application on a database that our own migrations have built."""
+    settings = explicit_settings(
+        database_url=database_url,
+        secret_key="s" * 40,
+        jwt_secret_key="j" * 40,
+        **given,
+    )
+    with mock.patch.object(assembly, "queue_folder", lambda _settings: folder):
+        app = create_app(settings)
+    # Tests run the engine themselves: what a worker does in between cannot be told apart.
+    check_wanted.disconnect(app.extensions["lipa_jobs"].wake)
+    with app.app_context():
+        upgrade(directory=str(ROOT / "migrations"))
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+def together(count: int, work: Callable[[int], Result]) -> list[Result]:
+    """Do the same work in so many threads, all let go at the same moment."""
+    barrier = threading.Barrier(count)
+
+    def run(number: int) -> Result:
+        barrier.wait(10)
+        return work(number)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(run, range(count)))
+
+
+@contextmanager
+def later(seconds: float) -> Iterator[None]:
+    """Let the clock stand so much further on, and run from there."""
+    with time_machine.travel(now() + timedelta(seconds=seconds), tick=True):
+        yield
+
+
+class Shop:
+    """One application, its database and its Daraja."""
+
+    def __init__(self, app: Flask, daraja: FakeDaraja) -> None:
+        self.app = app
+        self.daraja = daraja
+        self._settings = app.extensions["lipa_settings"]
+
+    def empty(self) -> None:
+        """Leave nothing of an earlier test: no rows, limits or tokens."""
+        self.app.extensions["lipa_daraja"][0].close()
+        provider.prepare(self.app)
+        self.daraja.reset()
+        with self.app.app_context(), db.engine.begin() as connection:
+            limiter.reset()
+            names = [table.name for table in reversed(db.metadata.sorted_tables)]
+            if db.engine.dialect.name == "postgresql":
+                connection.execute(text(f"TRUNCATE {', '.join(names)} RESTART IDENTITY CASCADE"))
+                return
+            for name in names:
+                connection.execute(text(f"DELETE FROM {name}"))
+
+    def set(self, **changes: Any) -> None:
+        """Change settings for the rest of this test."""
+        present = self.app.extensions["lipa_settings"]
+        self.app.extensions["lipa_settings"] = present.model_copy(update=changes)
+
+    def restore_settings(self) -> None:
+        self.app.extensions["lipa_settings"] = self._settings
+
+    @property
+    def is_postgresql(self) -> bool:
+        with self.app.app_context():
+            return db.engine.dialect.name == "postgresql"
+
+    def client(self) -> FlaskClient:
+        return self.app.test_client()
+
+    # People and goods.
+
+    def person(self, name: str = "wanjiku", *, admin: bool = False) -> Account:
+        role = Role.ADMIN if admin else Role.SHOPPER
+        email = f"{name}@example.com"
+        with self.app.app_context():
+            person = Person(email=email, name=name.title(), password_hash=_HASH, role=role)
+            with transaction() as session:
+                session.add(person)
+            person_id, uuid = person.id, person.uuid
+            sign_in = accounts.start_sign_in(person_id, "127.0.0.1", "tests").uuid
+            access, refresh = access_token(sign_in, uuid), refresh_token(sign_in, uuid)
+            return Account(person_id, email, access, refresh)
+
+    def product(
+        self,
+        *,
+        price: int = 1500,
+        stock: int | None = None,
+        kind: str = "goods",
+        name: str = "Kiondo",
+    ) -> int:
+        with self.app.app_context():
+            slug = f"{name.lower()}-{os.urandom(4).hex()}"
+            cents = price * 100
+            product = Product(slug=slug, name=name, kind=kind, price_cents=cents, stock=stock)
+            with transaction() as session:
+                session.add(product)
+            return product.id
+
+    def stock(self, product_id: int) -> int | None:
+        with self.app.app_context():
+            return db.session.get_one(Product, product_id).stock
+
+    # Orders and payments, over HTTP as any program would.
+
+    def order(
+        self, who: Account, product_id: int | None = None, quantity: int = 1
+    ) -> dict[str, Any]:
+        item = {"product_id": product_id or self.product(), "quantity": quantity}
+        answer = self.client().post("/api/orders", json={"items": [item]}, headers=who.headers)
+        assert answer.status_code == 201, answer.text
+        body: dict[str, Any] = answer.get_json()
+        return body
+
+    def order_now(self, who: Account, order: dict[str, Any]) -> dict[str, Any]:
+        answer = self.client().get(f"/api/orders/{order['id']}", headers=who.headers)
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.get_json()
+        return body
+
+    def pay(self, who: Account, order: dict[str, Any], **more: Any) -> TestResponse:
+        body = {"order_id": order["id"], "phone_number": PHONE} | more
+        return self.client().post("/api/payments/mpesa/initiate", json=body, headers=who.headers)
+
+    def status(self, who: Account, order: dict[str, Any]) -> dict[str, Any]:
+        body = {"order_id": order["id"]}
+        answer = self.client().post("/api/payments/mpesa/query", json=body, headers=who.headers)
+        assert answer.status_code == 200, answer.text
+        data: dict[str, Any] = answer.get_json()["data"]
+        return data
+
+    def prompted(self, who: Account, order: dict[str, Any] | None = None) -> Payment:
+        """A payment whose prompt was accepted."""
+        order = order or self.order(who)
+        answer = self.pay(who, order)
+        assert answer.status_code == 200, answer.text
+        return self.payment(order)
+
+    def callback(
+        self,
+        body: object,
+        *,
+        token: str | None = None,
+        peer: str = SAFARICOM,
+        path: str = CALLBACK_PATH,
+        content_type: str = "application/json",
+    ) -> TestResponse:
+        """Post a callback as Daraja would; bytes go as they are."""
+        raw = body if isinstance(body, bytes) else self.app.json.dumps(body).encode()
+        return self.client().post(
+            path,
+            data=raw,
+            content_type=content_type,
+            query_string={"token": token} if token else None,
+            environ_overrides={"REMOTE_ADDR": peer},
+        )
+
+    def sweep(self) -> int:
+        with self.app.app_context():
+            return engine.sweep()
+
+    def ask(self, payment: Payment) -> str:
+        with self.app.app_context():
+            return engine.ask(payment.id)
+
+    # What the books say.
+
+    def payments(self, order: dict[str, Any]) -> list[Payment]:
+        """Every attempt for an order, oldest first, as committed at this moment."""
+        with self.app.app_context():
+            query = select(Payment).join(Order).where(Order.id == order["number"])
+            return list(db.session.scalars(query.order_by(Payment.id)))
+
+    def payment(self, order: dict[str, Any]) -> Payment:
+        return self.payments(order)[-1]
+
+    def fresh(self, payment: Payment) -> Payment:
+        with self.app.app_context():
+            return db.session.get_one(Payment, payment.id)
+
+    def timeline(self, payment: Payment) -> list[TimelineEntry]:
+        with self.app.app_context():
+            query = select(TimelineEntry).where(TimelineEntry.payment_id == payment.id)
+            return list(db.session.scalars(query.order_by(TimelineEntry.id)))
+
+    def inbox(self) -> list[InboxMessage]:
+        with self.app.app_context():
+            return list(db.session.scalars(select(InboxMessage).order_by(InboxMessage.id)))

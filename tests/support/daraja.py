@@ -1,0 +1,245 @@
+"""A small Daraja on a real socket that does exactly what a test tells it to.
+
+It knows no rule of M-Pesa: a test says how the next push or query is answered, and reads
+afterwards what was asked. The shapes of its bodies are those of recorded traffic.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+PUSH_PATH = "/mpesa/stkpush/v1/processrequest"
+QUERY_PATH = "/mpesa/stkpushquery/v1/query"
+TOKEN_PATH = "/oauth/v1/generate"
+ACCESS_TOKEN = "c9SQxWWhmdVRlyh0zh8gZDTkubVF"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is sent back. ``reset`` drops the connection instead, after the request was read."""
+
+    status: int = 200
+    body: bytes = b"{}"
+    content_type: str = "application/json"
+    delay_seconds: float = 0
+    reset: bool = False
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as it came."""
+
+    path: str
+    headers: dict[str, str]
+    body: dict[str, Any]
+
+
+Script = Callable[[dict[str, Any]], Answer]
+
+
+def json_answer(body: dict[str, Any], status: int = 200, delay_seconds: float = 0) -> Answer:
+    return Answer(status, json.dumps(body).encode(), delay_seconds=delay_seconds)
+
+
+def refuse(message: str, code: str = "500.001.1001", status: int = 500) -> Script:
+    """Answer with Daraja's error envelope."""
+    body = {"requestId": "1c5b-4ba8-815c-1", "errorCode": code, "errorMessage": message}
+    return lambda _: json_answer(body, status)
+
+
+def html(status: int) -> Script:
+    """Answer with a gateway's page, as during an outage."""
+    return lambda _: Answer(status, b"<html><body>Bad Gateway</body></html>", "text/html")
+
+
+def text(body: bytes, status: int = 200) -> Script:
+    return lambda _: Answer(status, body)
+
+
+def reset(_: dict[str, Any]) -> Answer:
+    """Drop the connection after the request was read: nobody knows what became of it."""
+    return Answer(reset=True)
+
+
+def still_processing(_: dict[str, Any]) -> Answer:
+    return json_answer(_query_body("4999", "The transaction is still under processing"))
+
+
+def ended(code: str, description: str = "") -> Script:
+    """Answer a query with a final result."""
+    return lambda _: json_answer(_query_body(code, description))
+
+
+def _query_body(code: str, description: str) -> dict[str, Any]:
+    return {
+        "ResponseCode": "0",
+        "ResponseDescription": "The service request has been accepted successsfully",
+        "ResultCode": code,
+        "ResultDesc": description,
+    }
+
+
+@dataclass
+class FakeDaraja:
+    """Listens on a free port of loopback. ``on_push`` runs before a push is answered."""
+
+    requests: list[Asked] = field(default_factory=list)
+    problems: list[BaseException] = field(default_factory=list)
+    on_push: Callable[[dict[str, Any]], None] | None = None
+
+    def __post_init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+        self._server = _Server(self)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread.start()
+        self.reset()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def pushes(self) -> list[dict[str, Any]]:
+        return [asked.body for asked in self.requests if asked.path == PUSH_PATH]
+
+    @property
+    def queries(self) -> list[dict[str, Any]]:
+        return [asked.body for asked in self.requests if asked.path == QUERY_PATH]
+
+    def reset(self) -> None:
+        """Forget every request and every instruction."""
+        self.requests.clear()
+        self.problems.clear()
+        self.on_push = None
+        self.push_answer: Script = self.accept
+        self.query_answer: Script = still_processing
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def accept(self, push: dict[str, Any], delay_seconds: float = 0) -> Answer:
+        """Queue the prompt; ids never repeat, so a test may look a payment up by them."""
+        with self._lock:
+            number = next(self._numbers)
+        body = {
+            "MerchantRequestID": f"234f-43a9-ae11-d0b0c2dbe930{number:08d}",
+            "CheckoutRequestID": f"ws_CO_21112026010203{number:06d}{str(push['PhoneNumber'])[-9:]}",
+            "ResponseCode": "0",
+            "ResponseDescription": "Success. Request accepted for processing",
+            "CustomerMessage": "Success. Request accepted for processing",
+        }
+        return json_answer(body, delay_seconds=delay_seconds)
+
+    def answer(self, asked: Asked) -> Answer:
+        self.requests.append(asked)
+        path = asked.path.partition("?")[0]
+        if path == TOKEN_PATH:
+            return json_answer({"access_token": ACCESS_TOKEN, "expires_in": "3599"})
+        if path == QUERY_PATH:
+            return self.query_answer(asked.body)
+        if path != PUSH_PATH:
+            return refuse("Resource not found", "404.001.01", 404)(asked.body)
+        if self.on_push is not None:
+            self.on_push(asked.body)
+        return self.push_answer(asked.body)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    # A crowd of threads connects at the same moment.
+    request_queue_size = 64
+
+    def __init__(self, daraja: FakeDaraja) -> None:
+        self.daraja = daraja
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: a client that gave up waiting is part of some tests."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_GET(self) -> None:
+        self._reply(self._answer())
+
+    def do_POST(self) -> None:
+        self._reply(self._answer())
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Keep the test's output free of a line for every request."""
+
+    def _answer(self) -> Answer:
+        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        asked = Asked(self.path, dict(self.headers), json.loads(raw) if raw else {})
+        try:
+            return self.server.daraja.answer(asked)
+        except BaseException as problem:
+            # An assertion inside a script fails the test, which looks here at its end.
+            self.server.daraja.problems.append(problem)
+            return Answer(status=500)
+
+    def _reply(self, answer: Answer) -> None:
+        if answer.delay_seconds:
+            time.sleep(answer.delay_seconds)
+        if answer.reset:
+            linger = struct.pack("ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            self.connection.close()
+            return
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.content_type)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        self.wfile.write(answer.body)
+
+
+def paid(
+    checkout_request_id: str | None,
+    amount: object = 1500,
+    receipt: str | None = "UKL4XX00XX",
+    merchant_request_id: str | None = None,
+    phone: int = 254712345678,
+) -> dict[str, Any]:
+    """The callback of a paid prompt. Parts given as None are left out."""
+    items: list[dict[str, Any]] = [{"Name": "Balance"}]
+    if amount is not None:
+        items.append({"Name": "Amount", "Value": amount})
+    if receipt is not None:
+        items.append({"Name": "MpesaReceiptNumber", "Value": receipt})
+    items.append({"Name": "TransactionDate", "Value": 20261121010245})
+    items.append({"Name": "PhoneNumber", "Value": phone})
+    body = unpaid(checkout_request_id, 0, "The service request is processed successfully.")
+    body["Body"]["stkCallback"]["CallbackMetadata"] = {"Item": items}
+    if merchant_request_id is not None:
+        body["Body"]["stkCallback"]["MerchantRequestID"] = merchant_request_id
+    return body
+
+
+def bare(checkout_request_id: str | None) -> dict[str, Any]:
+    """A success that names neither amount nor receipt."""
+    return unpaid(checkout_request_id, 0, "The service request is processed successfully.")
+
+
+def unpaid(
+    checkout_request_id: str | None, code: int | str = 1032, description: str = "Cancelled"
+) -> dict[str, Any]:
+    """The callback of a prompt that ended without money."""
+    callback: dict[str, Any] = {
+        "CheckoutRequestID": checkout_request_id,
+        "ResultCode": code,
+        "ResultDesc": description,
+    }
+    return {"Body": {"stkCallback": callback}}
