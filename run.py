@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from typing import Any
 
 from pydantic import ValidationError
@@ -19,19 +22,23 @@ from app.config import ROOT, Settings
 from app.monitoring import configure_logging
 from app.server import Server
 
+SIMULATOR_SECONDS = 10
+
 
 def main() -> None:
     settings = _settings()
     configure_logging()
-    app = create_app(settings)
-    with app.app_context():
-        if not is_up_to_date():
-            sys.exit("The database is not up to date. Run `make run`, or `flask prepare`, first.")
-    simulator = _start_simulator(settings)
+    owner, simulator = os.getpid(), _start_simulator(settings)
     try:
+        app = create_app(settings)
+        with app.app_context():
+            if not is_up_to_date():
+                sys.exit("The database is not up to date. Run `make run`, or `flask prepare`.")
+        _wait_for(simulator, settings)
         Server(app, settings, on_ready=lambda _server: _greet(settings, simulator)).run()
     finally:
-        if simulator is not None:
+        # A worker that ends comes through here too; only its parent may end the simulator.
+        if simulator is not None and os.getpid() == owner:
             simulator.terminate()
             simulator.wait(5)
 
@@ -56,22 +63,23 @@ def _start_simulator(settings: Settings) -> subprocess.Popen[bytes] | None:
     """Start the embedded Daraja, unless there is another to talk to."""
     if not settings.is_simulator or settings.mpesa_base_url or not settings.simulator_embedded:
         return None
-    wanted = {
-        "SIMULATOR_PORT": settings.simulator_port,
-        "STK_PROMPT_SECONDS": settings.stk_prompt_seconds,
-        "MPESA_CONSUMER_KEY": settings.mpesa_consumer_key,
-        "MPESA_CONSUMER_SECRET": settings.mpesa_consumer_secret,
-        "MPESA_SHORTCODE": settings.mpesa_shortcode,
-        "MPESA_PASSKEY": settings.mpesa_passkey,
-    }
-    known = {name: str(value) for name, value in wanted.items() if value is not None}
     return subprocess.Popen(
         [sys.executable, "-m", "app.simulator", "--exit-with-parent"],
         cwd=ROOT,
-        env=os.environ | known,
+        env=os.environ | settings.simulator_variables,
         # Its one line would come after our greeting; what goes wrong still reaches stderr.
         stdout=subprocess.DEVNULL,
     )
+
+
+def _wait_for(simulator: subprocess.Popen[bytes] | None, settings: Settings) -> None:
+    """Let the simulator come up first, so that the first payment finds it."""
+    deadline = time.monotonic() + SIMULATOR_SECONDS
+    while simulator is not None and simulator.poll() is None and time.monotonic() < deadline:
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", settings.simulator_port), 1).close()
+            return
+        time.sleep(0.05)
 
 
 def _greet(settings: Settings, simulator: subprocess.Popen[bytes] | None) -> None:

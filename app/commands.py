@@ -110,7 +110,7 @@ def simulator(host: str, port: int | None) -> None:
     settings: Settings = current_app.extensions["lipa_settings"]
     if settings.is_production:
         sys.exit("Not in production: the simulator's money is not real.")
-    wanted = SimulatorSettings.from_environment()
+    wanted = SimulatorSettings.from_environment(settings.simulator_variables)
     serve(replace(wanted, host=host, port=port or wanted.port))
 
 

@@ -152,6 +152,19 @@ class Settings(BaseSettings):
         return DARAJA_ROOTS.get(self.mpesa_environment) or f"http://127.0.0.1:{self.simulator_port}"
 
     @property
+    def simulator_variables(self) -> dict[str, str]:
+        """Return what the simulator's process reads from its environment."""
+        wanted = {
+            "SIMULATOR_PORT": self.simulator_port,
+            "STK_PROMPT_SECONDS": self.stk_prompt_seconds,
+            "MPESA_CONSUMER_KEY": self.mpesa_consumer_key,
+            "MPESA_CONSUMER_SECRET": self.mpesa_consumer_secret,
+            "MPESA_SHORTCODE": self.mpesa_shortcode,
+            "MPESA_PASSKEY": self.mpesa_passkey,
+        }
+        return {name: str(value) for name, value in wanted.items() if value is not None}
+
+    @property
     def callback_networks(self) -> tuple[Network, ...]:
         """Return whose callbacks are proven by origin; loopback too outside production."""
         default = SAFARICOM_ADDRESSES if self.is_production else f"{SAFARICOM_ADDRESSES},{LOOPBACK}"

@@ -8,6 +8,8 @@ from typing import Any
 from flask import request
 
 from app.accounts.guard import current_person
+from app.core.errors import LipaError
+from app.core.reading import read_json
 from app.extensions import limiter
 from app.settings.service import settings
 
@@ -22,9 +24,11 @@ def caller() -> str:
 
 def _account() -> str:
     """Name the account that somebody tries to enter, by the e-mail as it would be looked up."""
-    body = request.get_json(silent=True) if request.is_json else request.form
-    email = body.get("email", "") if isinstance(body, Mapping) else ""
-    return f"account:{str(email).strip().lower()[:254]}"
+    try:
+        body: Mapping[str, Any] = read_json(request) if request.is_json else request.form
+    except LipaError:
+        body = {}
+    return f"account:{str(body.get('email', '')).strip().lower()[:254]}"
 
 
 def _address() -> str:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import logging
 
-from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
+from flask import (
+    Flask,
+    Response,
+    current_app,
+    g,
+    jsonify,
+    make_response,
+    render_template,
+    request,
+    session,
+)
 from flask.typing import ResponseReturnValue
 from flask_limiter import RateLimitExceeded
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -101,8 +111,9 @@ def _translated(error: HTTPException) -> LipaError:
         return RateLimited(retry_after_seconds=max(1, min(seconds, 3600)))
     if error.code == 413:
         _drain()
+        most = request.max_content_length or 0
         return PayloadTooLarge(
-            f"The request is larger than {current_app.config['MAX_CONTENT_LENGTH']:,} bytes."
+            f"The request is larger than {most:,} bytes, the most for this address."
         )
     known: dict[int, type[LipaError]] = {
         401: Unauthorized,
@@ -134,6 +145,8 @@ def _drain() -> None:
 
 def _answer_database_error(error: DBAPIError) -> ResponseReturnValue:
     db.session.rollback()
+    # The page that says so must not ask the database who is looking at it.
+    g.person = None
     if isinstance(error, OperationalError):
         logger.error("the database cannot be used: %s", type(error.orig).__name__)
         return answer_error(Busy())
@@ -147,8 +160,9 @@ def _answer_accident(error: Exception) -> ResponseReturnValue:
 
 def _refuse_unclean_text() -> None:
     """Refuse what no database can hold, before it is looked up anywhere."""
-    typed = [*request.args.values(), *request.form.values()]
-    if not all(is_clean(text) for text in [request.path, *typed]):
+    # Only pages have forms. Reading one here would take a callback's raw body away.
+    form = {} if request.path.startswith(API_PREFIXES) else request.form
+    if not all(is_clean(text) for text in (request.path, *request.args.values(), *form.values())):
         raise ValidationError("The request has a NUL in a text.")
 
 
@@ -186,8 +200,6 @@ def _add_headers(response: Response) -> Response:
 
 
 def _for_every_template() -> dict[str, object]:
-    from flask import session
-
     configured = current_app.extensions["lipa_settings"]
     return {
         "person": current_person(),

@@ -17,7 +17,7 @@ from wtforms.validators import ValidationError
 from app.core.errors import Forbidden
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_API_PREFIXES = ("/api/", "/payments/")
+_PROGRAM_PREFIXES = ("/api/", "/payments/", "/simulator/")
 
 
 def protect(app: Flask) -> None:
@@ -38,7 +38,7 @@ def _check() -> None:
 
 
 def _is_a_program() -> bool:
-    for_programs = request.path.startswith(_API_PREFIXES)
+    for_programs = request.path.startswith(_PROGRAM_PREFIXES)
     return for_programs and (not request.cookies or "Authorization" in request.headers)
 
 

@@ -8,7 +8,8 @@ from flask import Request, jsonify
 from flask.typing import ResponseReturnValue
 from limits import parse as parse_limit
 
-from app.core.errors import PayloadTooLarge, RateLimited
+from app.core.errors import RateLimited
+from app.core.reading import whole_body
 from app.extensions import db, limiter
 from app.limits import UNPROVEN_CALLBACKS
 from app.mpesa.origin import is_proven
@@ -51,10 +52,7 @@ def receive_stk_callback(request: Request) -> ResponseReturnValue:
 
 def _body(request: Request) -> bytes:
     request.max_content_length = inbox.MAX_BODY_BYTES
-    raw = request.get_data(cache=False)
-    if len(raw) > inbox.MAX_BODY_BYTES:
-        raise PayloadTooLarge
-    return raw
+    return whole_body(request)
 
 
 def _spend_unproven(peer: str) -> None:
