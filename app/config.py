@@ -113,13 +113,21 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _production_needs_its_secrets(self) -> Self:
-        if self.mpesa_environment is Environment.PRODUCTION:
+        if self.is_production:
             names = ("secret_key", "jwt_secret_key", "settings_encryption_key")
             missing = [name.upper() for name in names if not getattr(self, name)]
             if missing:
                 raise ValueError(
                     f"production needs {', '.join(missing)}: set each to a long random value"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _production_hears_over_https(self) -> Self:
+        for name in ("public_url", "mpesa_callback_url"):
+            value = getattr(self, name)
+            if self.is_production and value and not value.startswith("https://"):
+                raise ValueError(f"production needs an https:// address in {name.upper()}")
         return self
 
     @property

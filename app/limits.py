@@ -14,6 +14,8 @@ from app.extensions import limiter
 from app.settings.service import settings
 
 UNPROVEN_CALLBACKS = "60/minute"
+#: An account costs a slow hash and a row; nobody needs more of them from one address.
+REGISTRATIONS = "100/minute"
 
 
 def caller() -> str:
@@ -54,6 +56,9 @@ _account_limit = limiter.shared_limit(
 )
 _address_limit = limiter.shared_limit(
     _thrice_sign_in, scope="sign-in-address", key_func=_address, methods=["POST"]
+)
+registration_limit = limiter.shared_limit(
+    REGISTRATIONS, scope="registration", key_func=_address, methods=["POST"]
 )
 
 

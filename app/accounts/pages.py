@@ -12,7 +12,7 @@ from app.accounts.guard import current_person, open_to_all, require_person, sign
 from app.accounts.models import Person
 from app.accounts.tokens import put_in_browser, sign_in_of_request, take_from_browser
 from app.core.errors import LipaError
-from app.limits import sign_in_limit
+from app.limits import registration_limit, sign_in_limit
 
 account_pages = Blueprint("account_pages", __name__)
 
@@ -43,7 +43,7 @@ def register_form() -> ResponseReturnValue:
 
 @account_pages.post("/register")
 @open_to_all
-@sign_in_limit
+@registration_limit
 def register() -> ResponseReturnValue:
     values = {name: request.form.get(name, "") for name in ("name", "email", "phone")}
     try:

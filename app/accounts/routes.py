@@ -23,7 +23,7 @@ from app.accounts.tokens import (
 )
 from app.core.errors import Unauthorized
 from app.core.reading import parse
-from app.limits import sign_in_limit
+from app.limits import registration_limit, sign_in_limit
 
 auth_api = Blueprint("auth_api", __name__, url_prefix="/api/auth")
 
@@ -42,7 +42,7 @@ class LoginBody(BaseModel):
 
 @auth_api.post("/register")
 @open_to_all
-@sign_in_limit
+@registration_limit
 def register() -> ResponseReturnValue:
     body = parse(request, RegisterBody)
     person = service.register(body.email, body.password, body.name, body.phone)

@@ -74,7 +74,7 @@ def application(database_url: str, folder: Path, **given: Any) -> Iterator[Flask
         jwt_secret_key="j" * 40,
         **given,
     )
-    with mock.patch.object(assembly, "queue_folder", lambda _settings: folder):
+    with mock.patch.object(assembly, "queue_file", return_value=folder / "jobs.db"):
         app = create_app(settings)
     # Tests run the engine themselves: what a worker does in between cannot be told apart.
     check_wanted.disconnect(app.extensions["lipa_jobs"].wake)
@@ -133,11 +133,6 @@ class Shop:
 
     def restore_settings(self) -> None:
         self.app.extensions["lipa_settings"] = self._settings
-
-    @property
-    def is_postgresql(self) -> bool:
-        with self.app.app_context():
-            return db.engine.dialect.name == "postgresql"
 
     def client(self) -> FlaskClient:
         return self.app.test_client()
