@@ -17,9 +17,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from app import create_app
-from app.commands import is_up_to_date
 from app.config import ROOT, Settings
 from app.monitoring import configure_logging
+from app.schema import is_up_to_date
 from app.server import Server
 
 SIMULATOR_SECONDS = 10

@@ -26,6 +26,7 @@ from app.orders.routes import shop_api
 from app.payments import provider
 from app.payments.pages import payment_pages
 from app.payments.routes import orders_api
+from app.schema import MIGRATIONS
 from app.settings import models as _settings_models  # noqa: F401  (registers its table)
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -69,7 +70,7 @@ def bind_extensions(app: Flask, settings: Settings) -> None:
     db.init_app(app)
     with app.app_context():
         unit_of_work.watch(db.engine)
-    migrate.init_app(app, db, directory=str(ROOT / "migrations"))
+    migrate.init_app(app, db, directory=str(MIGRATIONS))
     jwt.init_app(app)
     limiter.init_app(app)
     provider.prepare(app)

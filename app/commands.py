@@ -6,8 +6,6 @@ import sys
 from dataclasses import asdict, replace
 
 import click
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from flask import Flask, current_app
 from flask.cli import AppGroup
 from flask_migrate import upgrade
@@ -16,13 +14,14 @@ from sqlalchemy import func, select
 from app import doctor
 from app.accounts import service as accounts
 from app.accounts.models import Person, Role
-from app.config import ROOT, Settings
+from app.config import Settings
 from app.core.errors import LipaError
 from app.core.unit_of_work import transaction
 from app.extensions import db
 from app.orders.catalogue import DEMO_PRODUCTS
 from app.orders.models import Product
 from app.payments import service as payments
+from app.schema import MIGRATIONS, is_up_to_date
 
 users = AppGroup("users", help="People with an account.")
 DEMO_PEOPLE = (
@@ -39,20 +38,13 @@ def register(app: Flask) -> None:
     app.cli.add_command(simulator)
 
 
-def is_up_to_date() -> bool:
-    """Tell whether the database stands at the newest migration."""
-    newest = set(ScriptDirectory(str(ROOT / "migrations")).get_heads())
-    with db.engine.connect() as connection:
-        return set(MigrationContext.configure(connection).get_current_heads()) == newest
-
-
 @click.command("prepare")
 def prepare() -> None:
     """Bring the database up to date; in the simulator environment, fill the demo shop."""
     if is_up_to_date():
         click.echo("The database is up to date.")
     else:
-        upgrade(directory=str(ROOT / "migrations"))
+        upgrade(directory=str(MIGRATIONS))
     settings: Settings = current_app.extensions["lipa_settings"]
     if settings.is_simulator:
         _stock_demo_shop()

@@ -12,6 +12,7 @@ from app.extensions import db
 from app.mpesa.service import TokenRefused
 from app.mpesa.settings import MissingSettings
 from app.payments.provider import mpesa
+from app.schema import is_up_to_date
 from app.settings.service import mpesa_settings, settings
 
 
@@ -63,8 +64,6 @@ def _files() -> list[Finding]:
 
 
 def _database() -> list[Finding]:
-    from app.commands import is_up_to_date
-
     try:
         current = is_up_to_date()
     except SQLAlchemyError as error:
