@@ -108,7 +108,7 @@ def _amount(value: object) -> tuple[int | None, str | None]:
         cents = Decimal(str(value)) * 100
         if not cents.is_finite() or not 0 < cents < _MAX_CENTS or cents != int(cents):
             raise InvalidOperation
-    except (InvalidOperation, ValueError, OverflowError):
+    except (ArithmeticError, ValueError):
         return None, f"unreadable amount {_text(value, 40)!r}"
     return int(cents), None
 

@@ -27,10 +27,12 @@ class ProductBody(BaseModel):
 
 
 class ProductChanges(BaseModel):
-    name: str | None = Field(default=None, min_length=1, max_length=120)
+    """What is not sent stays as it is. Only the stock may be null, which is unlimited."""
+
+    name: str = Field(default="", min_length=1, max_length=120)
     price: Any = None
     stock: StrictInt | None = Field(default=None, ge=0, le=1_000_000)
-    description: str | None = Field(default=None, max_length=2000)
+    description: str = Field(default="", max_length=2000)
 
 
 @shop_api.get("/products")

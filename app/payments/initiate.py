@@ -37,7 +37,7 @@ from app.payments.models import Payment
 from app.payments.provider import mpesa
 from app.payments.queries import amount_paid_cents, live_attempt
 from app.payments.schedule import FIRST_ASK_SECONDS, quiet_after
-from app.payments.settle import move, note
+from app.payments.settle import move, note, persistently
 from app.payments.signals import check_wanted
 from app.payments.states import Event, Status
 from app.payments.words import refusal
@@ -81,8 +81,7 @@ def record_answer(payment_id: int, answer: PushAnswer) -> Payment:
 
     Raises ProviderRefused or ProviderUnavailable when nothing was sent to the phone.
     """
-    with transaction() as session:
-        _apply_answer(session, payment_id, answer)
+    persistently(lambda session: _apply_answer(session, payment_id, answer))
     if isinstance(answer, PushAccepted):
         inbox.handle_overtakers(answer.checkout_request_id)
     payment = db.session.get_one(Payment, payment_id)

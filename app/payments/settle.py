@@ -7,8 +7,9 @@ the same transaction, and the news goes out after its commit.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
@@ -28,6 +29,7 @@ from app.payments.states import LIVE, UNPAID_ENDS, Event, Status, target_of
 from app.payments.words import reason_of
 
 _TRIES = 5
+Result = TypeVar("Result")
 _UNPAID_EVENTS = {
     "cancelled": Event.PAYER_CANCELLED,
     "timed_out": Event.PROMPT_TIMED_OUT,
@@ -56,29 +58,32 @@ class Outcome:
 
 def settle(payment_id: int, outcome: Outcome) -> str:
     """Apply proven evidence to a payment, once; return in a few words what it changed."""
-    for _ in range(_TRIES):
-        try:
-            with transaction() as session:
-                return _settle(session, payment_id, outcome)
-        except (IntegrityError, _LostRace):
-            # Another writer was first, or took the same receipt: look again at what stands now.
-            continue
-    raise RuntimeError(f"payment {payment_id} could not be settled in {_TRIES} tries")
+    return persistently(lambda session: _settle(session, payment_id, outcome))
 
 
 def go_quiet(payment_id: int) -> str:
     """Close a live attempt that nobody can ask about. Money that comes later still counts."""
-    with transaction() as session:
-        move(
-            session,
-            payment_id,
-            Event.WENT_QUIET,
-            "engine",
-            "no answer to the push, no callback, and nothing to ask Daraja by",
-            reason="no_answer",
-            next_check_at=None,
-        )
-    return "went quiet"
+    why = "no answer to the push, no callback, and nothing to ask Daraja by"
+    changes = {"reason": "no_answer", "next_check_at": None}
+    moved = persistently(
+        lambda session: move(session, payment_id, Event.WENT_QUIET, "engine", why, **changes)
+    )
+    return "went quiet" if moved else "ended in the meantime"
+
+
+def persistently(work: Callable[[Session], Result]) -> Result:
+    """Do ``work`` in a transaction of its own, again where another writer came in between.
+
+    Another callback may have moved the same payment, or taken the same receipt: what is then
+    right depends on what stands now. Raises RuntimeError after _TRIES.
+    """
+    for _ in range(_TRIES):
+        try:
+            with transaction() as session:
+                return work(session)
+        except (IntegrityError, LostRace):
+            continue
+    raise RuntimeError(f"somebody else was faster {_TRIES} times")
 
 
 def move(
@@ -87,7 +92,7 @@ def move(
     """Move a payment along the edge that ``event`` names, by compare-and-set.
 
     Writes the timeline and stages the announcement. Returns False where the event changes
-    nothing from the present status. Raises _LostRace when another writer was in between.
+    nothing from the present status. Raises LostRace when another writer was in between.
     """
     payment = _fresh(session, payment_id)
     source, target = payment.status, target_of(payment.status, event)
@@ -99,7 +104,7 @@ def move(
         .values(status=target, **changes)
     )
     if rows_changed(session, compare_and_set) != 1:
-        raise _LostRace
+        raise LostRace
     note(session, payment_id, event, source, target, actor, why)
     _announce_after_commit(_fresh(session, payment_id))
     return True
@@ -127,7 +132,7 @@ def note(
     )
 
 
-class _LostRace(Exception):
+class LostRace(Exception):
     """The status was not what it was a moment ago."""
 
 
