@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
 from typing import Any
 
 from app.mpesa.messages import StkCallback
@@ -21,6 +21,8 @@ _RECEIPT = re.compile(r"[A-Z0-9]{8,20}")
 #: A receipt that ends in seven zeros stands for "none yet" (recorded traffic): never a key.
 _PLACEHOLDER = re.compile(r".{1,3}0{7}")
 _MAX_CENTS = 10**14
+#: Arithmetic that raises where it would have to round.
+_EXACT = Context(traps=[Inexact, InvalidOperation, Overflow])
 
 
 class Unreadable(Exception):
@@ -105,7 +107,7 @@ def _amount(value: object) -> tuple[int | None, str | None]:
     try:
         if isinstance(value, bool):
             raise InvalidOperation
-        cents = Decimal(str(value)) * 100
+        cents = _EXACT.multiply(Decimal(str(value)), Decimal(100))
         if not cents.is_finite() or not 0 < cents < _MAX_CENTS or cents != int(cents):
             raise InvalidOperation
     except (ArithmeticError, ValueError):

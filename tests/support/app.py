@@ -62,7 +62,7 @@ class Account:
 def explicit_settings(**given: Any) -> Settings:
     """Settings made of these values and defaults only; no environment and no ``.env``."""
     with mock.patch.dict(os.environ, clear=True):
-        return Settings(_env_file=None, **given)  # type: ignore[call-arg]
+        return Settings(_env_file=None, **given)
 
 
 @contextmanager

@@ -152,6 +152,8 @@ def live_shop(
     with throw_away_folder("shop") as folder:
         settings = {
             "DATABASE_URL": database_url or f"sqlite:///{folder / 'lipa.db'}",
+            # There is none: the settings of whoever runs the tests are not a test's.
+            "LIPA_ENV_FILE": str(folder / ".env"),
             "STK_PROMPT_SECONDS": str(stk_prompt_seconds),
         }
         shop = LiveShop(folder, _environment() | settings | dict(extra_env or {}))

@@ -1,0 +1,71 @@
+"""Every test that stores anything runs twice: on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from hypothesis import settings
+
+from tests.support.app import Account, Shop, application
+from tests.support.daraja import FakeDaraja
+
+# How long an example takes says something about the machine, and nothing about the program.
+settings.register_profile("rooms", deadline=None)
+settings.load_profile("rooms")
+
+
+@pytest.fixture(scope="session")
+def _daraja() -> Iterator[FakeDaraja]:
+    daraja = FakeDaraja()
+    yield daraja
+    daraja.stop()
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def _application(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    _daraja: FakeDaraja,
+) -> Iterator[Flask]:
+    folder = tmp_path_factory.mktemp(f"rooms-{request.param}")
+    if request.param == "sqlite":
+        url = f"sqlite:///{folder / 'lipa.db'}"
+    else:
+        url = request.getfixturevalue("postgres_server").create_database("rooms")
+    given = {"mpesa_base_url": _daraja.url, "public_url": "http://shop.test"}
+    with application(url, folder, mpesa_timeout_seconds=1, **given) as app:
+        yield app
+
+
+@pytest.fixture
+def shop(_application: Flask, _daraja: FakeDaraja) -> Iterator[Shop]:
+    """An application with an empty database; what its Daraja objects to fails the test."""
+    shop = Shop(_application, _daraja)
+    shop.empty()
+    yield shop
+    shop.restore_settings()
+    if _daraja.problems:
+        raise _daraja.problems[0]
+
+
+@pytest.fixture
+def daraja(shop: Shop) -> FakeDaraja:
+    """The Daraja that this test's shop talks to."""
+    return shop.daraja
+
+
+@pytest.fixture
+def shopper(shop: Shop) -> Account:
+    return shop.person("wanjiku")
+
+
+@pytest.fixture
+def other_shopper(shop: Shop) -> Account:
+    return shop.person("otieno")
+
+
+@pytest.fixture
+def admin(shop: Shop) -> Account:
+    return shop.person("achieng", admin=True)
