@@ -14,10 +14,8 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from pydantic import ValidationError
-
 from app import create_app
-from app.config import ROOT, Settings
+from app.config import ROOT, Settings, read_settings
 from app.monitoring import configure_logging
 from app.schema import is_up_to_date
 from app.server import Server
@@ -49,14 +47,7 @@ def _settings() -> Settings:
     parser.add_argument("--port", type=int, help="port to listen on (PORT)")
     asked = vars(parser.parse_args())
     given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
-    try:
-        return Settings(**given)
-    except ValidationError as error:
-        problems = "\n".join(
-            f"  {'.'.join(map(str, problem['loc'])) or 'settings'}: {problem['msg']}"
-            for problem in error.errors(include_input=False, include_url=False)
-        )
-        sys.exit(f"Lipa cannot start with these settings:\n{problems}")
+    return read_settings(**given)
 
 
 def _start_simulator(settings: Settings) -> subprocess.Popen[bytes] | None:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.config import ROOT, Settings
+from app.config import ROOT, Settings, read_settings
 
 
 def create_app(settings: Settings | None = None) -> Flask:
     """Make the application from settings; without any, from the environment and ``.env``.
 
-    Raises pydantic's ValidationError when the settings cannot be right, production without its
-    secrets among them.
+    Settings that cannot be right, production without its secrets among them, end the program.
     """
     from app import assembly
 
-    settings = settings or Settings()
+    settings = settings or read_settings()
     app = Flask("app", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
     assembly.configure(app, settings)
     assembly.bind_extensions(app, settings)

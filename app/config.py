@@ -7,12 +7,13 @@ M-Pesa settings that neither of them sets may come from the database, see app/se
 from __future__ import annotations
 
 import os
+import sys
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import AliasChoices, Field, field_validator, model_validator
+from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,6 +56,8 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
         extra="ignore",
         populate_by_name=True,
+        # What a setting holds may be a secret, so an error never quotes it.
+        hide_input_in_errors=True,
     )
 
     host: str = "127.0.0.1"
@@ -182,6 +185,18 @@ class Settings(BaseSettings):
     def max_amount_shillings(self) -> int:
         """Return the most that one payment may be: 70,000 in tests, 250,000 in production."""
         return self.mpesa_max_amount or (250_000 if self.is_production else 70_000)
+
+
+def read_settings(**given: Any) -> Settings:
+    """Read the settings, or end the program saying in words which of them cannot be right."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        problems = "\n".join(
+            f"  {'.'.join(map(str, problem['loc'])) or 'settings'}: {problem['msg']}"
+            for problem in error.errors(include_input=False, include_url=False)
+        )
+        sys.exit(f"Lipa cannot start with these settings:\n{problems}")
 
 
 def networks_of(text: str) -> tuple[Network, ...]:

@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.config import ROOT, Settings
 from app.extensions import db
+from app.mpesa.origin import is_proven
 from app.mpesa.service import TokenRefused
 from app.mpesa.settings import MissingSettings
 from app.payments.provider import mpesa
@@ -97,7 +98,19 @@ def _addresses(configured: Settings) -> list[Finding]:
                 "Give MPESA_CALLBACK_URL or PUBLIC_URL an https:// address.",
             )
         ]
-    return []
+    return _tunnel(configured)
+
+
+def _tunnel(configured: Settings) -> list[Finding]:
+    """A tunnel or proxy on this machine makes every caller look local, and local is believed."""
+    if configured.trusted_proxies or not is_proven("127.0.0.1", configured.callback_networks):
+        return []
+    return [
+        Finding(
+            "Callers through a tunnel or proxy on this machine count as proven by origin.",
+            "Set TRUSTED_PROXIES=1, or set MPESA_CALLBACK_ALLOWLIST to Safaricom's addresses.",
+        )
+    ]
 
 
 def _credentials() -> list[Finding]:

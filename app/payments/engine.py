@@ -26,7 +26,7 @@ from app.payments.models import Payment
 from app.payments.provider import mpesa
 from app.payments.queries import live_attempt
 from app.payments.schedule import MAX_CHECKS, MINIMUM_PAUSE_SECONDS, pause_after, quiet_after
-from app.payments.settle import Outcome, go_quiet, settle
+from app.payments.settle import Evidence, Outcome, go_quiet, settle
 from app.payments.signals import check_wanted
 from app.payments.states import LIVE, Status
 
@@ -141,15 +141,13 @@ def _learn(payment_id: int, answer: QueryAnswer) -> str:
         if payment.next_check_at is not None:
             check_wanted.send(payment_id=payment_id, at=payment.next_check_at)
         return f"no end yet: {type(answer).__name__}"
-    details = inbox.best_details(payment_id) if answer.result_code == "0" else None
+    receipt = inbox.receipt_told(payment_id) if answer.result_code == "0" else None
     outcome = Outcome(
         result_code=answer.result_code,
         result_desc=answer.result_desc,
-        evidence="callback and query" if details else "query",
+        evidence=Evidence.CALLBACK_AND_QUERY if receipt else Evidence.QUERY,
         actor="daraja: query",
-        amount_cents=details.amount_cents if details else None,
-        amount_problem=details.amount_problem if details else None,
-        receipt=details.receipt if details else None,
+        receipt=receipt,
     )
     return settle(payment_id, outcome)
 

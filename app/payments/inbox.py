@@ -24,7 +24,7 @@ from app.mpesa.callbacks import Unreadable, read_stk_callback
 from app.mpesa.messages import StkCallback
 from app.payments.models import InboxMessage, Payment
 from app.payments.schedule import MINIMUM_PAUSE_SECONDS
-from app.payments.settle import Outcome, settle
+from app.payments.settle import Evidence, Outcome, settle
 from app.payments.signals import check_wanted
 
 logger = logging.getLogger("payments.mpesa")
@@ -89,7 +89,8 @@ def handle(inbox_id: int) -> str:
         return _close(inbox_id, "unknown CheckoutRequestID", None, callback)
     payment_id = payment.id
     if _may_settle(message, token_fits, payment, callback):
-        verdict = settle(payment_id, _outcome(callback, "callback", message))
+        proven = message.origin_proven and token_fits
+        verdict = settle(payment_id, _outcome(callback, proven, message))
     else:
         adopted = callback.checkout_request_id if token_fits else None
         proofs = _proof_words(message.origin_proven, token_fits)
@@ -123,10 +124,12 @@ def unhandled_ids(limit: int) -> list[int]:
     return list(db.session.scalars(query))
 
 
-def best_details(payment_id: int) -> StkCallback | None:
-    """Return the newest success with some proof, for its receipt and amount.
+def receipt_told(payment_id: int) -> str | None:
+    """Return the receipt that the newest success with some proof names.
 
-    A callback without any proof is never asked for details: a forger could plant a receipt.
+    A callback without any proof is never asked: a forger could plant a receipt. Of one with a
+    single proof only the receipt is taken, never the amount: no query confirms an amount, and
+    what a prompt asks for cannot be changed by its payer.
     """
     kept = db.session.scalars(
         select(InboxMessage)
@@ -136,9 +139,9 @@ def best_details(payment_id: int) -> StkCallback | None:
     )
     for message in kept:
         callback = read_stk_callback(message.raw)
-        fits = message.token_payment_id == payment_id
-        if callback.is_success and not callback.is_bare and (message.origin_proven or fits):
-            return callback
+        proven = message.origin_proven or message.token_payment_id == payment_id
+        if callback.is_success and callback.receipt and proven:
+            return callback.receipt
     return None
 
 
@@ -234,11 +237,11 @@ def _close(
     return verdict
 
 
-def _outcome(callback: StkCallback, evidence: str, message: InboxMessage) -> Outcome:
+def _outcome(callback: StkCallback, proven: bool, message: InboxMessage) -> Outcome:
     return Outcome(
         result_code=callback.result_code,
         result_desc=callback.result_desc,
-        evidence=evidence,
+        evidence=Evidence.PROVEN_CALLBACK if proven else Evidence.CALLBACK,
         actor=f"daraja: callback {message.id} from {message.peer}",
         amount_cents=callback.amount_cents,
         amount_problem=callback.amount_problem,

@@ -80,13 +80,18 @@ def recent(limit: int = 50) -> Sequence[Payment]:
 
 
 def needing_a_person(limit: int = 100) -> Sequence[Payment]:
-    """Return what a machine should not decide: money in review, and prompts that went quiet."""
+    """Return what a machine should not decide.
+
+    Money in review, news that does not fit, and prompts whose end nobody knows.
+    """
     quiet_since = now() - timedelta(seconds=QUIET_SECONDS)
     return db.session.scalars(
         select(Payment)
         .where(
             or_(
                 Payment.status == Status.REVIEW,
+                Payment.review_reason.is_not(None),
+                Payment.reason == "no_answer",
                 Payment.status.in_(LIVE) & (Payment.prompt_expires_at < quiet_since),
             )
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, TypeVar
 
 from sqlalchemy import select, update
@@ -16,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.core.clock import now
+from app.core.money import kes
 from app.core.statements import rows_changed
 from app.core.unit_of_work import after_commit, transaction
 from app.extensions import db
@@ -37,6 +39,15 @@ _UNPAID_EVENTS = {
 }
 
 
+class Evidence(StrEnum):
+    """How something came to be known, from the strongest to the weakest."""
+
+    PROVEN_CALLBACK = "callback with both proofs"
+    CALLBACK_AND_QUERY = "callback and query"
+    CALLBACK = "callback with one proof"
+    QUERY = "query"
+
+
 @dataclass(frozen=True)
 class Outcome:
     """Proven evidence of how a prompt ended.
@@ -47,7 +58,7 @@ class Outcome:
 
     result_code: str
     result_desc: str
-    evidence: str
+    evidence: Evidence
     actor: str
     amount_cents: int | None = None
     amount_problem: str | None = None
@@ -161,7 +172,7 @@ def _settle(session: Session, payment_id: int, outcome: Outcome) -> str:
 
 def _credit(session: Session, payment: Payment, order: Order, outcome: Outcome) -> str:
     if payment.status not in LIVE | UNPAID_ENDS:
-        return _learn_receipt(session, payment, outcome)
+        return _learn_more(session, payment, outcome)
     event, review_reason = _success_event(session, payment, order, outcome)
     taken = event is Event.RECEIPT_REUSED
     received = payment.amount_cents if outcome.amount_cents is None else outcome.amount_cents
@@ -189,7 +200,7 @@ def _success_event(
 ) -> tuple[Event, str | None]:
     if outcome.amount_problem or (outcome.amount_cents not in (None, payment.amount_cents)):
         return Event.AMOUNT_DIFFERS, "amount_differs"
-    if outcome.receipt and _receipt_is_taken(session, outcome.receipt, payment.id):
+    if _receipt_is_taken(session, payment.id, outcome):
         return Event.RECEIPT_REUSED, "receipt_reused"
     if order.status != OrderStatus.PENDING:
         return Event.ORDER_CLOSED, f"order_was_{order.status}"
@@ -212,26 +223,70 @@ def _update_order(session: Session, order: Order, review_reason: str | None) -> 
         order.status, order.review_reason = OrderStatus.REVIEW, review_reason
 
 
-def _learn_receipt(session: Session, payment: Payment, outcome: Outcome) -> str:
-    """Fill in the receipt of a payment that a query confirmed before its callback came."""
-    if not outcome.receipt or payment.mpesa_receipt:
+def _learn_more(session: Session, payment: Payment, outcome: Outcome) -> str:
+    """Take from later news what a payment that is settled already lacks."""
+    learned = [_learn_receipt(session, payment, outcome), _learn_amount(session, payment, outcome)]
+    told = [words for words in learned if words]
+    if not told:
         return f"repeated: the payment is {payment.status}"
-    if _receipt_is_taken(session, outcome.receipt, payment.id):
-        return "ignored: that receipt belongs to another payment"
-    session.execute(
-        update(Payment)
-        .where(Payment.id == payment.id, Payment.mpesa_receipt.is_(None))
-        .values(mpesa_receipt=outcome.receipt)
-    )
-    status = payment.status
-    note(session, payment.id, "receipt_learned", status, status, outcome.actor, outcome.receipt)
     _announce_after_commit(_fresh(session, payment.id))
+    return ", ".join(told)
+
+
+def _learn_receipt(session: Session, payment: Payment, outcome: Outcome) -> str | None:
+    """Fill in the receipt of a payment that a query confirmed before its callback came.
+
+    A callback with both proofs also corrects one that came with less.
+    """
+    proven = outcome.evidence is Evidence.PROVEN_CALLBACK
+    corrects = proven and payment.evidence != Evidence.PROVEN_CALLBACK
+    if not outcome.receipt or outcome.receipt == payment.mpesa_receipt:
+        return None
+    if payment.mpesa_receipt and not corrects:
+        return "ignored: the payment has another receipt"
+    if _receipt_is_taken(session, payment.id, outcome):
+        return "ignored: that receipt belongs to another payment"
+    _set_receipt(session, payment, outcome.receipt, "receipt_learned", outcome.actor)
     return "receipt learned"
 
 
-def _receipt_is_taken(session: Session, receipt: str, payment_id: int) -> bool:
-    holder = session.scalar(select(Payment.id).where(Payment.mpesa_receipt == receipt))
-    return holder is not None and holder != payment_id
+def _learn_amount(session: Session, payment: Payment, outcome: Outcome) -> str | None:
+    """Put a completed payment before a person when proven news names another amount."""
+    agrees = outcome.amount_cents == payment.amount_cents and not outcome.amount_problem
+    if agrees or outcome.evidence is not Evidence.PROVEN_CALLBACK or payment.review_reason:
+        return None
+    session.execute(
+        update(Payment).where(Payment.id == payment.id).values(review_reason="amount_differs")
+    )
+    why = outcome.amount_problem or f"the callback names {kes(outcome.amount_cents or 0)}"
+    status = payment.status
+    note(session, payment.id, "amount_differs", status, status, outcome.actor, why)
+    return "amount differs: a person is asked"
+
+
+def _receipt_is_taken(session: Session, payment_id: int, outcome: Outcome) -> bool:
+    """Tell whether another payment holds this receipt by right.
+
+    A holder that had it from weaker evidence gives it up to a callback with both proofs.
+    """
+    if outcome.receipt is None:
+        return False
+    holder = session.scalar(select(Payment).where(Payment.mpesa_receipt == outcome.receipt))
+    if holder is None or holder.id == payment_id:
+        return False
+    proven = outcome.evidence is Evidence.PROVEN_CALLBACK
+    if not proven or holder.evidence == Evidence.PROVEN_CALLBACK:
+        return True
+    _set_receipt(session, holder, None, "receipt_withdrawn", outcome.actor)
+    return False
+
+
+def _set_receipt(
+    session: Session, payment: Payment, receipt: str | None, event: str, actor: str
+) -> None:
+    session.execute(update(Payment).where(Payment.id == payment.id).values(mpesa_receipt=receipt))
+    status, was = payment.status, payment.mpesa_receipt or "none"
+    note(session, payment.id, event, status, status, actor, f"{was} became {receipt or 'none'}")
 
 
 def _common(payment: Payment, outcome: Outcome) -> dict[str, Any]:

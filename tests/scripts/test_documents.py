@@ -1,0 +1,91 @@
+"""What the documents say is so: commands run, settings exist, the drawing has every state."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from app.config import Settings
+from app.payments.states import EDGES, Event, Status
+from tests.support.live_shop import ROOT, LiveShop
+
+README = (ROOT / "README.md").read_text()
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
+SHELL_BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SHELL_SECONDS = 60
+#: Without --fail-with-body curl calls any answer a success.
+STRICT = 'set -euo pipefail\ncurl() { command curl --fail-with-body --max-time 20 "$@"; }\n'
+
+
+def section(title: str) -> str:
+    """The README's text under a heading of the second level."""
+    return README.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def markdown_files() -> list[Path]:
+    return [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+
+
+def test_the_curl_examples_of_the_readme_pay_an_order(shop: LiveShop) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed. Install it: sudo apt-get install curl")
+    script = STRICT + "".join(SHELL_BLOCK.findall(section("The API")))
+    script = script.replace("http://127.0.0.1:5000", shop.base_url)
+    script = script.replace("http://127.0.0.1:5001", shop.simulator_url)
+    (shop.folder / ".env").write_text(f"DEMO_PASSWORD={shop.password}\n")
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=shop.folder,
+        env=shop.env,
+        capture_output=True,
+        text=True,
+        timeout=SHELL_SECONDS,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '"message":"STK Push sent successfully"' in done.stdout
+    assert '"payment_status":"completed","payment_method":"mpesa"' in done.stdout
+
+
+def test_the_table_of_settings_names_every_setting_and_no_other() -> None:
+    told = section("Settings")
+    named = set(re.findall(r"`([A-Z][A-Z_]{3,})`", told)) - {"PUBLIC_URL", "LIPA_ENV_FILE"}
+    lower_case_only = {"mpesa_access_token_url", "mpesa_checkout_url", "mpesa_query_check_url"}
+    known = {name.upper() for name in set(Settings.model_fields) - lower_case_only}
+    assert named | {"PUBLIC_URL"} == known
+    for name in ("access_token_url", "checkout_url", "mpesa_query_check_url"):
+        assert f"`{name}`" in told
+
+
+def test_every_flask_command_of_the_readme_exists(shop: LiveShop) -> None:
+    commands = re.findall(r"`\.venv/bin/flask ([a-z_]+(?: (?:create|upgrade))?)", README)
+    assert commands
+    for command in commands:
+        done = shop.flask(*command.split(), "--help")
+        assert done.returncode == 0, f"flask {command}: {done.stderr}"
+
+
+def test_the_drawn_states_are_those_of_the_code() -> None:
+    drawing = ARCHITECTURE.partition("stateDiagram-v2")[2].partition("```")[0]
+    for status in Status:
+        assert re.search(rf"\b{status}\b", drawing), status
+    for event in Event:
+        assert re.search(rf"\b{event}\b", drawing), event
+
+
+def test_the_table_of_transitions_is_that_of_the_code() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| ([\w, ]+) \| (\w+) \|", ARCHITECTURE, re.MULTILINE)
+    told = {(source, event): to for event, sources, to in rows for source in sources.split(", ")}
+    assert told == {(str(source), str(event)): str(to) for (source, event), to in EDGES.items()}
+
+
+def test_no_link_between_the_documents_is_broken() -> None:
+    broken = []
+    for page in markdown_files():
+        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+            if "://" not in target and not (page.parent / target).exists():
+                broken.append(f"{page.relative_to(ROOT)}: {target}")
+    assert not broken
