@@ -8,8 +8,9 @@ from __future__ import annotations
 import logging
 import threading
 from typing import Any
+from uuid import UUID
 
-from flask import Flask, request
+from flask import Flask, request, session
 from flask_jwt_extended import decode_token
 from flask_jwt_extended.exceptions import JWTExtendedException
 from flask_socketio import join_room
@@ -102,15 +103,23 @@ def _subscribe(message: Any, auth: Any = None) -> dict[str, bool]:
 
 
 def _person_of(auth: Any) -> Person | None:
-    """Find who is behind a socket: by a token it sends, else by the browser's cookie."""
+    """Find who is behind a socket: by a token it sends or has sent, else by the cookie.
+
+    The sign-in is looked up each time, so that one which has ended opens nothing any more.
+    """
     token = auth.get("token") if isinstance(auth, dict) else None
-    if not token:
+    if token:
+        session["sign_in"] = _sign_in_of(str(token))
+    if "sign_in" not in session:
         return current_person() if _from_our_page() else None
+    return accounts.person_of_sign_in(session["sign_in"]) if session["sign_in"] else None
+
+
+def _sign_in_of(token: str) -> UUID | None:
     try:
-        sign_in = sign_in_id(decode_token(str(token)))
+        return sign_in_id(decode_token(token))
     except (JWTExtendedException, PyJWTError, UnicodeError):
         return None
-    return accounts.person_of_sign_in(sign_in) if sign_in else None
 
 
 def _from_our_page() -> bool:
