@@ -28,7 +28,7 @@ from app.payments.queries import live_attempt
 from app.payments.schedule import MAX_CHECKS, MINIMUM_PAUSE_SECONDS, pause_after, quiet_after
 from app.payments.settle import Evidence, Outcome, go_quiet, settle
 from app.payments.signals import check_wanted
-from app.payments.states import LIVE, Status
+from app.payments.states import LIVE
 
 logger = logging.getLogger("payments.mpesa")
 
@@ -64,7 +64,7 @@ def check_now(order_ref: object, person: Person) -> None:
         payment = session.scalar(
             select(Payment).where(Payment.order_id == order.id).order_by(Payment.id.desc())
         )
-        if payment is None or payment.is_completed or not payment.checkout_request_id:
+        if payment is None or payment.is_settled or not payment.checkout_request_id:
             return
         payment_id, due = payment.id, now()
         if payment.last_asked_at is not None:
@@ -116,7 +116,7 @@ def _claim(payment_id: int) -> str | None:
     )
     with transaction() as session:
         payment = session.get(Payment, payment_id, populate_existing=True)
-        if payment is None or payment.is_completed or payment.status == Status.REVIEW:
+        if payment is None or payment.is_settled:
             return None
         checks = payment.checks + 1
         claim = (

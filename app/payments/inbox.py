@@ -205,8 +205,8 @@ def _ask_soon(payment_id: int, adopted_id: str | None) -> str:
         ask_by = payment.checkout_request_id or adopted_id
         if ask_by is None:
             return "nothing to ask Daraja by yet"
-        if payment.is_completed:
-            return "the payment is completed"
+        if payment.is_settled:
+            return f"the payment is {payment.status}"
         due = now()
         if payment.last_asked_at is not None:
             due = max(due, payment.last_asked_at + timedelta(seconds=MINIMUM_PAUSE_SECONDS))

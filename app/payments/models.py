@@ -79,6 +79,11 @@ class Payment(Model):
         return self.status in LIVE
 
     @property
+    def is_settled(self) -> bool:
+        """Money has arrived, whether it fits (completed) or a person must look (review)."""
+        return self.status in (Status.COMPLETED, Status.REVIEW)
+
+    @property
     def is_completed(self) -> bool:
         return self.status == Status.COMPLETED
 
