@@ -82,7 +82,7 @@ def callback_url(payment: str) -> None:
 
 @click.command("doctor")
 def run_doctor() -> None:
-    """Say in words what is missing or dangerous in this set-up, and the mend."""
+    """Look this set-up over and tell what to mend."""
     findings = doctor.examine()
     for finding in findings:
         click.echo(f"- {finding.problem}\n  Mend: {finding.mend}")

@@ -1,4 +1,4 @@
-"""Settings: one typed object, every documented spelling, one precedence.
+"""Settings, typed, under every spelling that people know them by.
 
 The environment (upper case before lower case) comes before ``.env``; a blank value is unset.
 M-Pesa settings that neither of them sets may come from the database, see app/settings.

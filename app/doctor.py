@@ -1,4 +1,4 @@
-"""What is missing or dangerous in a set-up, in words, with the mend."""
+"""A look over a set-up: each finding says what is wrong and how to put it right."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The background engine: Huey wakes, the database says what is due.
 
-Embedded in the server by default (a file beside the database, or Redis with REDIS_URL). A lost,
-doubled or late task costs at most one sweep: tasks carry ids only, and what they do is claimed
-in the database first.
+Embedded in the server by default (a file beside the database, or Redis with REDIS_URL). Tasks
+carry ids only and claim their work in the database, so one that is lost, late or given twice
+does no harm: the next sweep finds what is due.
 """
 
 from __future__ import annotations

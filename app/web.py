@@ -160,8 +160,9 @@ def _answer_accident(error: Exception) -> ResponseReturnValue:
 
 def _refuse_unclean_text() -> None:
     """Refuse what no database can hold, before it is looked up anywhere."""
-    # Only pages have forms. Reading one here would take a callback's raw body away.
-    form = {} if request.path.startswith(API_PREFIXES) else request.form
+    # Only our pages have forms. Reading one elsewhere would take the raw body away from
+    # whoever keeps it (a callback's inbox) or passes it on (the simulator's front door).
+    form = {} if request.path.startswith((*API_PREFIXES, "/simulator/")) else request.form
     if not all(is_clean(text) for text in (request.path, *request.args.values(), *form.values())):
         raise ValidationError("The request has a NUL in a text.")
 

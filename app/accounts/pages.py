@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from werkzeug.wrappers import Response
 
 from app.accounts import service
 from app.accounts.guard import current_person, open_to_all, require_person, signed_in_page
@@ -20,7 +21,7 @@ account_pages = Blueprint("account_pages", __name__)
 @account_pages.get("/sign-in")
 @open_to_all
 def sign_in_form() -> ResponseReturnValue:
-    return _sign_in_page()
+    return _onward() if current_person() else _sign_in_page()
 
 
 @account_pages.post("/sign-in")
@@ -38,7 +39,7 @@ def sign_in() -> ResponseReturnValue:
 @account_pages.get("/register")
 @open_to_all
 def register_form() -> ResponseReturnValue:
-    return _register_page({}, {})
+    return _onward() if current_person() else _register_page({}, {})
 
 
 @account_pages.post("/register")
@@ -78,9 +79,13 @@ def _welcome(person: Person) -> ResponseReturnValue:
     sign_in = service.start_sign_in(
         person.id, request.remote_addr, request.headers.get("User-Agent")
     )
-    response = redirect(own_address(request.values.get("next")), 303)
+    response = _onward()
     put_in_browser(response, sign_in.uuid, person_uuid)
     return response
+
+
+def _onward() -> Response:
+    return redirect(own_address(request.values.get("next")), 303)
 
 
 def own_address(wanted: str | None) -> str:

@@ -118,9 +118,9 @@ class OutOfStock(Conflict):
     """The shop has fewer of a product than was asked for."""
 
     def __init__(self, product_id: int, name: str, available: int) -> None:
-        left = f"only {available} left" if available else "sold out"
+        mend = f"only {available} left. Take fewer" if available else "sold out. Take it out"
         super().__init__(
-            f"{name}: {left}. Change the quantity and try again; nothing was charged.",
+            f"{name}: {mend} and try again; nothing was charged.",
             details={"product_id": product_id, "name": name, "available": available},
         )
 

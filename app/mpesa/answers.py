@@ -73,7 +73,7 @@ def read_push(response: requests.Response) -> PushAnswer:
 def read_query(response: requests.Response) -> QueryAnswer:
     """Type the answer to an STK query.
 
-    Only a 200 with a ResultCode other than 4999 is final. An error says nothing about the
+    An end is told by HTTP 200 and any ResultCode but 4999. An error says nothing about the
     payment: Daraja has answered 500.001.1001 for payments that it knew (recorded traffic).
     """
     body = body_of(response)

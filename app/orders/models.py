@@ -52,8 +52,8 @@ class Product(Model):
 class Order(Model):
     """What somebody wants and has promised to pay.
 
-    ``id`` is the number people see, ``reference`` (letters and digits, at most 12) is what
-    M-Pesa gets as AccountReference and what a person types at the paybill.
+    ``id`` is the number people see. ``reference``, at most 12 letters and digits, goes to M-Pesa
+    as AccountReference, and is the account number for whoever pays the paybill by hand.
     """
 
     __tablename__ = "orders"

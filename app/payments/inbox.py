@@ -1,8 +1,9 @@
 """Callbacks: kept first, understood afterwards, believed only with proof.
 
-Daraja signs nothing, so two proofs stand in: the attempt's own token in the callback's address,
-and a caller on the allow-list. With both, evidence settles at once; with one, only after Daraja,
-asked by a query, has confirmed it; with none it changes nothing and at most causes a question.
+Daraja signs nothing. Two proofs take a signature's place: the secret token of the attempt, which
+only its callback address carries, and the caller's address. A callback with both is acted on
+directly. One proof is a reason to ask Daraja, whose answer decides; so is none, as long as that
+costs little, and by itself it changes nothing.
 """
 
 from __future__ import annotations

@@ -62,8 +62,8 @@ _BY_REASON = {
         "Call Safaricom on 100 or 234 to unlock it, or pay from another phone.",
     ),
     "phone_busy": Words(
-        "Your phone is in another M-Pesa menu",
-        "Close it on the phone, wait half a minute, and try again.",
+        "Another M-Pesa menu is open on your phone",
+        "Leave that menu, wait half a minute, and try again.",
     ),
     "repeated_too_soon": Words(
         "M-Pesa wants a short pause",

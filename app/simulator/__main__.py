@@ -1,4 +1,4 @@
-"""`python -m app.simulator`: a whole Daraja to run at home."""
+"""`python -m app.simulator`: the simulator as a program of its own."""
 
 import argparse
 from dataclasses import replace

@@ -71,6 +71,8 @@ class PaymentFollower {
   // Sending: the pay form at first, a retry after that. Only one is ever on its way.
 
   pay(form) {
+    this.form = form;
+    explainAtField(form.elements.phone_number, "");
     this.view.phone.value = form.elements.phone_number.value;
     this.view.open();
     return this.send(() => postForm(form, START_LIMIT_SECONDS));
@@ -109,7 +111,11 @@ class PaymentFollower {
 
   /** No order was made: say why, and let a page that has gone stale be made anew. */
   refuse(error) {
-    this.isPageStale = error.code !== "INVALID_PHONE";
+    if (error.code === "INVALID_PHONE" && this.form) {
+      this.view.close();
+      return explainAtField(this.form.elements.phone_number, error.message);
+    }
+    this.isPageStale = true;
     this.view.show("refused", { message: error.message });
   }
 
@@ -265,6 +271,18 @@ class PaymentFollower {
     history.replaceState(null, "", `${this.orderUrl}#order`);
     location.reload();
   }
+}
+
+/** Say at a field what is wrong with it, as the page without script does; "" takes it back. */
+function explainAtField(field, message) {
+  const id = `${field.id}-problem`;
+  const problem = document.getElementById(id) || document.createElement("p");
+  Object.assign(problem, { id, className: "problem", hidden: !message, textContent: message });
+  problem.setAttribute("role", "alert");
+  field.parentElement.append(problem);
+  field.setAttribute("aria-invalid", String(Boolean(message)));
+  field.setAttribute("aria-describedby", `${field.id}-hint ${id}`);
+  if (message) field.focus();
 }
 
 function interceptPayForm(follower) {
