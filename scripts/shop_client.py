@@ -13,6 +13,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = ROOT / ".venv"
 
+OWN_PYTHON = ENVIRONMENT / "bin" / "python"
+
+if OWN_PYTHON.exists() and Path(sys.prefix).resolve() != ENVIRONMENT.resolve():
+    # Another Python may have some of the packages and not the rest: only this one has the lock's.
+    os.execv(OWN_PYTHON, [str(OWN_PYTHON), *sys.argv])  # noqa: S606
 try:
     import requests
     from pydantic import ValidationError
@@ -20,9 +25,6 @@ try:
     from app.config import Settings
     from app.mpesa.phone import masked, msisdn
 except ModuleNotFoundError as missing:
-    own_python = ENVIRONMENT / "bin" / "python"
-    if own_python.exists() and Path(sys.prefix).resolve() != ENVIRONMENT.resolve():
-        os.execv(own_python, [str(own_python), *sys.argv])  # noqa: S606
     print(f"{missing}. Run `make setup` once, then try again.", file=sys.stderr)
     sys.exit(2)
 
