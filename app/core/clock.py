@@ -23,11 +23,6 @@ def iso_seconds(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def iso_microseconds(moment: datetime) -> str:
-    """Write UTC with microseconds and a ``Z``: ``2025-08-04T02:05:13.577718Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
 def for_people(moment: datetime) -> str:
     """Write a moment as a Nairobi shop would read it: ``21 Nov 2026, 16:05``."""
     local = nairobi(moment)

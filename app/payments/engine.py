@@ -25,7 +25,7 @@ from app.payments import inbox
 from app.payments.models import Payment
 from app.payments.provider import mpesa
 from app.payments.queries import live_attempt
-from app.payments.schedule import MAX_CHECKS, MINIMUM_PAUSE_SECONDS, pause_after, quiet_after
+from app.payments.schedule import MAX_CHECKS, MINIMUM_PAUSE_SECONDS, pause_after
 from app.payments.settle import Evidence, Outcome, go_quiet, settle
 from app.payments.signals import check_wanted
 from app.payments.states import LIVE
@@ -161,8 +161,3 @@ def _guarded(work: Callable[[int], object], row_id: int) -> None:
         logger.exception(
             "the sweep could not finish %s(%s)", getattr(work, "__name__", work), row_id
         )
-
-
-def is_overdue(payment: Payment) -> bool:
-    """Tell whether a prompt ended a while ago and nobody has told us how."""
-    return payment.is_live and quiet_after(payment.prompt_expires_at) < now()

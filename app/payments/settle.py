@@ -20,7 +20,6 @@ from app.core.clock import now
 from app.core.money import kes
 from app.core.statements import rows_changed
 from app.core.unit_of_work import after_commit, transaction
-from app.extensions import db
 from app.mpesa.result_codes import stk_result
 from app.orders import service as orders
 from app.orders.models import Order, OrderStatus
@@ -319,8 +318,3 @@ def external_status(status: str) -> str:
     """Name a status for the outside: what is not ended, or needs a person, is ``pending``."""
     ended = UNPAID_ENDS | {Status.COMPLETED}
     return status if status in ended else "pending"
-
-
-def payment_now(payment_id: int) -> Payment:
-    """Return a payment as committed at this moment."""
-    return db.session.get_one(Payment, payment_id, populate_existing=True)

@@ -67,12 +67,3 @@ EDGES: Edges = {
 def target_of(status: str, event: Event) -> Status | None:
     """Return where an event leads from a status, or None when it changes nothing there."""
     return EDGES.get((Status(status), event))
-
-
-def sources_of(event: Event) -> list[Status]:
-    """Return every status that an event may change."""
-    return [source for source, named in EDGES if named is event]
-
-
-def is_live(status: str) -> bool:
-    return status in LIVE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.dialects.shop import STATUS_WORDS
-from app.payments.states import EDGES, LIVE, UNPAID_ENDS, Event, Status, sources_of, target_of
+from app.payments.states import EDGES, LIVE, UNPAID_ENDS, Event, Status, target_of
 from tests.support.app import Account, Shop
 from tests.support.daraja import FakeDaraja, html, paid, unpaid
 
@@ -22,7 +22,8 @@ def test_completed_is_final_and_every_unpaid_end_can_still_be_paid() -> None:
     for status in LIVE:
         assert target_of(status, Event.PAYMENT_CONFIRMED) is Status.COMPLETED
     assert {event for _, event in EDGES} == set(Event)
-    assert set(sources_of(Event.LATE_CONFIRMATION)) == UNPAID_ENDS
+    late = {source for source, event in EDGES if event is Event.LATE_CONFIRMATION}
+    assert late == UNPAID_ENDS
 
 
 def test_the_query_of_a_completed_payment(shop: Shop, shopper: Account) -> None:
