@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page, ViewportSize, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -18,8 +18,8 @@ from tests.services.chromium import FLAGS, find_chromium  # noqa: E402
 from tests.support.live_shop import SHOPPER, LiveShop, live_shop  # noqa: E402
 
 PICTURES = ROOT / "docs" / "img"
-PHONE_SIZE = {"width": 360, "height": 740}
-DESK_SIZE = {"width": 1280, "height": 860}
+PHONE_SIZE: ViewportSize = {"width": 360, "height": 740}
+DESK_SIZE: ViewportSize = {"width": 1280, "height": 860}
 PAYER = "254722000111"
 
 
