@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from datetime import timedelta
 from urllib.parse import urlencode
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from app.accounts.models import Person
@@ -16,6 +17,7 @@ from app.core.errors import (
     AmountMismatch,
     AmountTooHigh,
     AmountTooLow,
+    Busy,
     Conflict,
     InvalidPhone,
     LipaError,
@@ -42,6 +44,8 @@ from app.payments.signals import check_wanted
 from app.payments.states import Event, Status
 from app.payments.words import refusal
 from app.settings.service import mpesa_settings, settings
+
+logger = logging.getLogger("payments.mpesa")
 
 _SUFFIX_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _NAME_TRIES = 20
@@ -81,7 +85,13 @@ def record_answer(payment_id: int, answer: PushAnswer) -> Payment:
 
     Raises ProviderRefused or ProviderUnavailable when nothing was sent to the phone.
     """
-    persistently(lambda session: _apply_answer(session, payment_id, answer))
+    try:
+        persistently(lambda session: _apply_answer(session, payment_id, answer))
+    except (OperationalError, Busy):
+        # The prompt may be on the phone: "try again" would be a lie. The attempt stays as it
+        # was written, and its token brings the callback home.
+        logger.exception("what Daraja answered for payment %s could not be written", payment_id)
+        return db.session.get_one(Payment, payment_id)
     if isinstance(answer, PushAccepted):
         inbox.handle_overtakers(answer.checkout_request_id)
     payment = db.session.get_one(Payment, payment_id)

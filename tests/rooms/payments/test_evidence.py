@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from app.core.errors import Busy
 from app.payments import queries
 from app.payments.models import Payment
 from tests.support.app import SAFARICOM, Account, Shop, later
@@ -79,3 +82,21 @@ def test_a_prompt_that_nobody_ever_heard_of_again_is_shown_to_a_person(
         shop.sweep()
     assert (shop.fresh(payment).status, shop.fresh(payment).reason) == ("expired", "no_answer")
     assert _listed_for_a_person(shop) == [payment.id]
+
+
+def test_a_database_that_is_busy_after_the_push_does_not_invite_a_second_one(
+    shop: Shop, shopper: Account, daraja: FakeDaraja, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: object) -> None:
+        raise Busy
+
+    monkeypatch.setattr("app.payments.initiate.persistently", busy)
+    order = shop.order(shopper)
+    answer = shop.pay(shopper, order)
+    assert (answer.status_code, answer.get_json()["data"]["status"]) == (202, "pending")
+    monkeypatch.undo()
+    payment = shop.payment(order)
+    body = paid(f"ws_CO_{payment.id}_of_the_lost_answer")
+    shop.callback(body, token=payment.callback_token)
+    assert shop.fresh(payment).status == "completed"
+    assert len(daraja.pushes) == 1
