@@ -17,6 +17,7 @@ from app.accounts import service
 from app.accounts.models import Person
 from app.accounts.tokens import sign_in_of_request
 from app.core.errors import Forbidden, Unauthorized
+from app.core.reading import prefers_json
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -107,7 +108,7 @@ def admin_page(view: View) -> View:
 
 
 def _to_sign_in() -> ResponseReturnValue:
-    if request.accept_mimetypes.best == "application/json":
+    if prefers_json(request):
         raise Unauthorized("You have been signed out. Sign in and try again.")
     return redirect(f"/sign-in?next={quote(_page_to_return_to())}", 303)
 

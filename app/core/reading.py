@@ -17,6 +17,12 @@ Schema = TypeVar("Schema", bound=BaseModel)
 MAX_PAGE = 100_000
 
 
+def prefers_json(request: Request) -> bool:
+    """Tell whether who asks for a page would rather have JSON, as the payment dialog does."""
+    kinds = ["text/html", "application/json"]
+    return request.accept_mimetypes.best_match(kinds, default="text/html") == "application/json"
+
+
 def whole_body(request: Request) -> bytes:
     """Return a request's body. Raises RequestEntityTooLarge beyond the limit.
 

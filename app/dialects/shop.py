@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, jsonify, request
@@ -81,7 +82,7 @@ def initiate() -> ResponseReturnValue:
         "merchant_request_id": payment.merchant_request_id,
         "customer_message": CUSTOMER_MESSAGE,
         "status": STATUS_WORDS[Status(payment.status)],
-        **_for_the_page(payment.order, payment),
+        **_for_the_page(payment.order, [payment]),
     }
     return jsonify(success=True, message=message, data=data), 202 if unknown else 200
 
@@ -91,10 +92,10 @@ def initiate() -> ResponseReturnValue:
 @status_limit
 def query() -> ResponseReturnValue:
     order = orders.find_order(parse(request, QueryBody).order_id, require_person())
-    attempt = payments.telling_attempt(payments.attempts_of(order))
-    if attempt is not None:
+    attempts = payments.attempts_of(order)
+    if (attempt := payments.telling_attempt(attempts)) is not None:
         payments.wake(attempt)
-    return jsonify(success=True, data=_status_of(order, attempt))
+    return jsonify(success=True, data=_status_of(order, attempts))
 
 
 @shop_dialect.get("/verify/<order_id>")
@@ -121,7 +122,8 @@ def callback() -> ResponseReturnValue:
     return receive_stk_callback(request)
 
 
-def _status_of(order: Order, attempt: Payment | None) -> dict[str, Any]:
+def _status_of(order: Order, attempts: Sequence[Payment]) -> dict[str, Any]:
+    attempt = payments.telling_attempt(attempts)
     word = _payment_word(order, attempt)
     return {
         "status": word,
@@ -132,7 +134,7 @@ def _status_of(order: Order, attempt: Payment | None) -> dict[str, Any]:
         "result_desc": attempt.result_desc if attempt else None,
         "review": order.status == OrderStatus.REVIEW
         or (attempt is not None and attempt.status == Status.REVIEW),
-        **_for_the_page(order, attempt),
+        **_for_the_page(order, attempts),
     }
 
 
@@ -146,12 +148,12 @@ def _reason(attempt: Payment | None) -> str | None:
     return (attempt.review_reason or attempt.reason) if attempt else None
 
 
-def _for_the_page(order: Order, attempt: Payment | None) -> dict[str, Any]:
+def _for_the_page(order: Order, attempts: Sequence[Payment]) -> dict[str, Any]:
     """Add what the payment dialog shows; programs may pass it over."""
-    state = order_state(order)
+    state = order_state(order, attempts)
     return {
         "order_id": str(order.uuid),
-        "transaction_id": attempt.public_ref if attempt else None,
+        "transaction_id": state["transaction_id"],
         "title": state["title"],
         "can_retry": state["can_pay"],
         "live": state["live"],

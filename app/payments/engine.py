@@ -22,9 +22,10 @@ from app.mpesa.settings import MissingSettings
 from app.orders import service as orders
 from app.orders.models import OrderStatus
 from app.payments import inbox
+from app.payments.asking import ask_soon
 from app.payments.models import Payment
 from app.payments.provider import mpesa
-from app.payments.queries import live_attempt
+from app.payments.queries import attempts_of, live_attempt
 from app.payments.schedule import MAX_CHECKS, MINIMUM_PAUSE_SECONDS, pause_after
 from app.payments.settle import Evidence, Outcome, go_quiet, settle
 from app.payments.signals import check_wanted
@@ -51,26 +52,12 @@ def ask(payment_id: int) -> str:
     return _learn(payment_id, answer)
 
 
-def wake(payment: Payment) -> None:
-    """Let a shopper's poll start a question that is due; never wait for its answer."""
-    if payment.next_check_at is not None and payment.next_check_at <= now():
-        check_wanted.send(payment_id=payment.id, at=now())
-
-
 def check_now(order_ref: object, person: Person) -> None:
     """Have the order's newest attempt asked about as soon as the pause allows."""
     order = orders.find_order(order_ref, person)
-    with transaction() as session:
-        payment = session.scalar(
-            select(Payment).where(Payment.order_id == order.id).order_by(Payment.id.desc())
-        )
-        if payment is None or payment.is_settled or not payment.checkout_request_id:
-            return
-        payment_id, due = payment.id, now()
-        if payment.last_asked_at is not None:
-            due = max(due, payment.last_asked_at + timedelta(seconds=MINIMUM_PAUSE_SECONDS))
-        payment.next_check_at = due
-    check_wanted.send(payment_id=payment_id, at=due)
+    newest = next(iter(attempts_of(order)), None)
+    if newest is not None:
+        ask_soon(newest.id)
 
 
 def sweep() -> int:

@@ -19,14 +19,13 @@ from werkzeug.datastructures import Headers
 
 from app.core.clock import now
 from app.core.statements import insert_or_nothing
-from app.core.unit_of_work import after_commit, transaction
+from app.core.unit_of_work import transaction
 from app.extensions import db
 from app.mpesa.callbacks import Unreadable, read_stk_callback
 from app.mpesa.messages import StkCallback
+from app.payments.asking import ask_soon
 from app.payments.models import InboxMessage, Payment
-from app.payments.schedule import MINIMUM_PAUSE_SECONDS
 from app.payments.settle import Evidence, Outcome, settle
-from app.payments.signals import check_wanted
 
 logger = logging.getLogger("payments.mpesa")
 
@@ -95,7 +94,7 @@ def handle(inbox_id: int) -> str:
     else:
         adopted = callback.checkout_request_id if token_fits else None
         proofs = _proof_words(message.origin_proven, token_fits)
-        verdict = f"{proofs}: {_ask_soon(payment_id, adopted)}"
+        verdict = f"{proofs}: {ask_soon(payment_id, adopted)}"
     return _close(inbox_id, verdict, payment_id, callback)
 
 
@@ -167,12 +166,14 @@ def _match(message: InboxMessage, callback: StkCallback) -> tuple[Payment | None
     The token finds an attempt whose CheckoutRequestID we never learned. A token of another
     attempt proves nothing, and neither does one beside a foreign MerchantRequestID.
     """
+    holder = None
+    if message.token_payment_id is not None:
+        holder = db.session.get_one(Payment, message.token_payment_id, populate_existing=True)
+    # The holder is read first: when the push's answer is committed between the two readings, the
+    # second one finds the holder by its new id. The other way round it would be found by neither.
     named = db.session.scalar(
         select(Payment).where(Payment.checkout_request_id == callback.checkout_request_id)
     )
-    holder = None
-    if message.token_payment_id is not None:
-        holder = db.session.get_one(Payment, message.token_payment_id)
     if named is None and holder is not None and holder.checkout_request_id is None:
         return holder, True
     fits = named is not None and holder is not None and named.id == holder.id
@@ -193,31 +194,6 @@ def _may_settle(
 def _merchant_fits(payment: Payment | None, callback: StkCallback) -> bool:
     ours = payment.merchant_request_id if payment else None
     return not ours or not callback.merchant_request_id or ours == callback.merchant_request_id
-
-
-def _ask_soon(payment_id: int, adopted_id: str | None) -> str:
-    """Have Daraja asked about a payment, at most once per MINIMUM_PAUSE_SECONDS.
-
-    ``adopted_id`` names the prompt of an attempt whose push was never answered: its token came
-    home with the callback.
-    """
-    with transaction() as session:
-        payment = session.get_one(Payment, payment_id, populate_existing=True)
-        ask_by = payment.checkout_request_id or adopted_id
-        if ask_by is None:
-            return "nothing to ask Daraja by yet"
-        if payment.is_settled:
-            return f"the payment is {payment.status}"
-        due = now()
-        if payment.last_asked_at is not None:
-            due = max(due, payment.last_asked_at + timedelta(seconds=MINIMUM_PAUSE_SECONDS))
-        session.execute(
-            update(Payment)
-            .where(Payment.id == payment_id)
-            .values(next_check_at=due, checkout_request_id=ask_by)
-        )
-        after_commit(lambda: check_wanted.send(payment_id=payment_id, at=due))
-    return "Daraja is asked"
 
 
 def _close(

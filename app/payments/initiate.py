@@ -135,8 +135,12 @@ def _write_intent(
 
 
 def _owed(session: Session, order: Order, stated_cents: int | None) -> int:
-    if order.status in (OrderStatus.PAID, OrderStatus.REVIEW):
+    if order.status == OrderStatus.PAID:
         raise OrderAlreadyPaid(details={"order_id": str(order.uuid)})
+    if order.status == OrderStatus.REVIEW:
+        raise Conflict(
+            "Money for this order has arrived and a person is looking at it. Do not pay again."
+        )
     if order.status != OrderStatus.PENDING:
         raise Conflict(f"This order is {order.status}. Place a new one; nothing was charged.")
     owed = order.total_cents - amount_paid_cents(session, order.id)

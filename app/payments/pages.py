@@ -14,6 +14,7 @@ from flask.typing import ResponseReturnValue
 from app.accounts.guard import require_person, signed_in_page
 from app.core.errors import Conflict, InvalidPhone, LipaError, OutOfStock
 from app.core.money import kes
+from app.core.reading import prefers_json
 from app.limits import initiate_limit, status_limit
 from app.mpesa.phone import msisdn
 from app.orders import service as orders
@@ -95,7 +96,7 @@ def _order_of(cart: Cart, key: str) -> Order:
 
 
 def _refuse_checkout(cart: Cart, refusal: LipaError) -> ResponseReturnValue:
-    if _wants_json():
+    if prefers_json(request):
         raise refusal
     if isinstance(refusal, OutOfStock):
         flash(refusal.message, "error")
@@ -211,13 +212,13 @@ def _pay(found: Order) -> ResponseReturnValue:
             )
     except LipaError as refusal:
         return _refuse_payment(found, phone, refusal)
-    if _wants_json():
+    if prefers_json(request):
         return _state_as_json(found)
     return redirect(_order_url(found), 303)
 
 
 def _refuse_payment(found: Order, phone: str, refusal: LipaError) -> ResponseReturnValue:
-    if _wants_json():
+    if prefers_json(request):
         refusal.details = {**refusal.details, **_addresses(found)}
         raise refusal
     if isinstance(refusal, InvalidPhone):
@@ -271,8 +272,3 @@ def _addresses(found: Order) -> dict[str, str]:
 
 def _order_url(found: Order) -> str:
     return f"/orders/{found.uuid}"
-
-
-def _wants_json() -> bool:
-    kinds = ["text/html", "application/json"]
-    return request.accept_mimetypes.best_match(kinds, default="text/html") == "application/json"

@@ -10,7 +10,8 @@ from app.core.unit_of_work import transaction
 from app.extensions import db
 from app.orders import service as orders
 from app.orders.models import Order, OrderStatus
-from app.payments.engine import check_now, wake
+from app.payments.asking import wake
+from app.payments.engine import check_now
 from app.payments.initiate import initiate, with_token
 from app.payments.models import Payment
 from app.payments.queries import (

@@ -147,8 +147,8 @@ class LostRace(Exception):
 
 
 def _settle(session: Session, payment_id: int, outcome: Outcome) -> str:
-    payment = _fresh(session, payment_id)
-    order = orders.lock_order(session, payment.order_id)
+    order = orders.lock_order(session, _fresh(session, payment_id).order_id)
+    # Read again: whoever held the lock before us may have settled this very payment.
     payment = _fresh(session, payment_id)
     result = stk_result(outcome.result_code)
     if result.outcome == "not_final":

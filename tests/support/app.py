@@ -33,7 +33,7 @@ from app.orders.models import Order, Product
 from app.payments import engine, provider
 from app.payments.models import InboxMessage, Payment, TimelineEntry
 from app.payments.signals import check_wanted
-from tests.support.daraja import FakeDaraja
+from tests.support.daraja import FakeDaraja, html
 
 PASSWORD = "a long enough password"
 PHONE = "0712345678"
@@ -204,6 +204,13 @@ class Shop:
         order = order or self.order(who)
         answer = self.pay(who, order)
         assert answer.status_code == 200, answer.text
+        return self.payment(order)
+
+    def unanswered(self, who: Account, order: dict[str, Any] | None = None) -> Payment:
+        """An attempt whose push got no readable answer: nobody knows whether it was sent."""
+        order = order or self.order(who)
+        self.daraja.push_answer = html(502)
+        self.pay(who, order)
         return self.payment(order)
 
     def callback(

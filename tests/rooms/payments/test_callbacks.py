@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
+from sqlalchemy import event, update
 
+from app.extensions import db
+from app.payments import inbox
+from app.payments.models import Payment
 from tests.support.app import SAFARICOM, STRANGER, Account, Shop, later, together
 from tests.support.daraja import FakeDaraja, bare, ended, html, paid, reset, unpaid
 
@@ -390,3 +395,32 @@ def test_every_step_of_a_payment_is_told_with_who_and_why(shop: Shop, shopper: A
     assert all(actors)
     assert actors[0] != actors[1], "the one who asked is not the one who answered"
     assert all(row.why for row in shop.timeline(payment))
+
+
+def test_a_push_answer_committed_while_its_callback_is_matched_hides_nothing(
+    shop: Shop, shopper: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The attempt learns its CheckoutRequestID between the two look-ups of the matching."""
+    payment = shop.unanswered(shopper)
+    monkeypatch.setattr("app.payments.webhook._handle", lambda _: None)
+    shop.callback(paid("ws_CO_just_learned"), token=payment.callback_token)
+    [kept] = shop.inbox()
+    with shop.app.app_context():
+        engine, learned = db.engine, threading.Event()
+
+        def answer_arrives() -> None:
+            with engine.begin() as connection:
+                learn = update(Payment).values(checkout_request_id="ws_CO_just_learned")
+                connection.execute(learn)
+
+        def after_first_look(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            if "FROM payments" in statement and not learned.is_set():
+                learned.set()
+                together(1, lambda _: answer_arrives())
+
+        event.listen(engine, "after_cursor_execute", after_first_look)
+        try:
+            assert inbox.handle(kept.id) == "payment_confirmed"
+        finally:
+            event.remove(engine, "after_cursor_execute", after_first_look)
+    assert shop.fresh(payment).status == "completed"

@@ -181,10 +181,8 @@ def test_an_unanswered_push_goes_quiet_only_after_its_prompt_has_long_ended(
 def test_money_for_an_attempt_that_went_quiet_still_counts(
     shop: Shop, shopper: Account, daraja: FakeDaraja
 ) -> None:
-    daraja.push_answer = html(502)
     order = shop.order(shopper)
-    shop.pay(shopper, order)
-    payment = shop.payment(order)
+    payment = shop.unanswered(shopper, order)
     with later(130):
         shop.sweep()
     shop.callback(paid("ws_CO_late"), token=payment.callback_token)

@@ -8,7 +8,7 @@ from app.core.errors import Busy
 from app.payments import queries
 from app.payments.models import Payment
 from tests.support.app import SAFARICOM, Account, Shop, later
-from tests.support.daraja import FakeDaraja, ended, html, paid
+from tests.support.daraja import FakeDaraja, ended, paid
 
 
 def _confirmed_by_query(shop: Shop, daraja: FakeDaraja, payment: Payment, body: object) -> Payment:
@@ -74,10 +74,7 @@ def test_proven_news_of_another_amount_puts_a_completed_payment_before_a_person(
 def test_a_prompt_that_nobody_ever_heard_of_again_is_shown_to_a_person(
     shop: Shop, shopper: Account, daraja: FakeDaraja
 ) -> None:
-    daraja.push_answer = html(502)
-    order = shop.order(shopper)
-    shop.pay(shopper, order)
-    payment = shop.payment(order)
+    payment = shop.unanswered(shopper)
     with later(180):
         shop.sweep()
     assert (shop.fresh(payment).status, shop.fresh(payment).reason) == ("expired", "no_answer")

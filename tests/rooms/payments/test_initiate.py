@@ -306,10 +306,7 @@ def test_an_answer_that_loses_against_its_own_callback_is_no_accident(
     shop: Shop, shopper: Account, daraja: FakeDaraja
 ) -> None:
     """The callback settles the attempt between the answer's reading and writing of it."""
-    daraja.push_answer = html(502)
-    order = shop.order(shopper)
-    shop.pay(shopper, order)
-    payment = shop.payment(order)
+    payment = shop.unanswered(shopper)
     outcome: list[object] = []
 
     def write_the_answer() -> None:

@@ -1,0 +1,44 @@
+"""Having Daraja asked about a payment: whoever wants to know comes through here."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import update
+
+from app.core.clock import now
+from app.core.unit_of_work import after_commit, transaction
+from app.payments.models import Payment
+from app.payments.schedule import MINIMUM_PAUSE_SECONDS
+from app.payments.signals import check_wanted
+
+
+def ask_soon(payment_id: int, adopted_id: str | None = None) -> str:
+    """Have Daraja asked as soon as the pause allows; return in a few words what was arranged.
+
+    ``adopted_id`` names the prompt of an attempt whose push was never answered: its token came
+    home with the callback.
+    """
+    with transaction() as session:
+        payment = session.get_one(Payment, payment_id, populate_existing=True)
+        ask_by = payment.checkout_request_id or adopted_id
+        if ask_by is None:
+            return "nothing to ask Daraja by yet"
+        if payment.is_settled:
+            return f"the payment is {payment.status}"
+        due = now()
+        if payment.last_asked_at is not None:
+            due = max(due, payment.last_asked_at + timedelta(seconds=MINIMUM_PAUSE_SECONDS))
+        session.execute(
+            update(Payment)
+            .where(Payment.id == payment_id)
+            .values(next_check_at=due, checkout_request_id=ask_by)
+        )
+        after_commit(lambda: check_wanted.send(payment_id=payment_id, at=due))
+    return "Daraja is asked"
+
+
+def wake(payment: Payment) -> None:
+    """Let a shopper's poll start a question that is due; never wait for its answer."""
+    if payment.next_check_at is not None and payment.next_check_at <= now():
+        check_wanted.send(payment_id=payment.id, at=now())
