@@ -8,7 +8,7 @@ COMPILE := $(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11
 	--generate-hashes --no-annotate --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run test smoke flask screenshots lint lock clean
+.PHONY: help setup dev run test chaos smoke flask screenshots draw lint lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -28,6 +28,9 @@ test: dev ## Run every test, real browser, PostgreSQL and Redis included (ARGS="
 	@sh scripts/services.sh
 	@exec $(PYTHON) -m pytest -n 2 --dist loadfile $(ARGS)
 
+chaos: dev ## Thousands of payments through bad weather, then compare books and ledger
+	@exec $(PYTHON) scripts/chaos.py $(ARGS)
+
 smoke: ## Start `make run`, wait until it answers, stop it as Ctrl-C would
 	@sh scripts/make_venv.sh
 	@exec $(PYTHON) -I scripts/smoke.py
@@ -42,6 +45,9 @@ flask: setup ## Run a flask command (ARGS="users create --help")
 screenshots: dev ## Take the README's pictures from the running product
 	@sh scripts/services.sh
 	@exec $(PYTHON) scripts/screenshots.py
+
+draw: dev ## Draw the states of docs/architecture.md again from the code
+	@PYTHONPATH=. $(PYTHON) scripts/draw_states.py
 
 lint: dev ## Check style and types
 	@$(PYTHON) -m ruff check .

@@ -15,10 +15,11 @@ from contextlib import suppress
 from typing import Any
 
 from app import create_app
-from app.config import ROOT, Settings, read_settings
+from app.config import ROOT, Settings
 from app.monitoring import configure_logging
 from app.schema import is_up_to_date
 from app.server import Server
+from app.settings.at_start import settings_at_start, simulator_variables
 
 SIMULATOR_SECONDS = 10
 
@@ -47,7 +48,7 @@ def _settings() -> Settings:
     parser.add_argument("--port", type=int, help="port to listen on (PORT)")
     asked = vars(parser.parse_args())
     given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
-    return read_settings(**given)
+    return settings_at_start(**given)
 
 
 def _start_simulator(settings: Settings) -> subprocess.Popen[bytes] | None:
@@ -57,7 +58,7 @@ def _start_simulator(settings: Settings) -> subprocess.Popen[bytes] | None:
     return subprocess.Popen(
         [sys.executable, "-m", "app.simulator", "--exit-with-parent"],
         cwd=ROOT,
-        env=os.environ | settings.simulator_variables,
+        env=os.environ | simulator_variables(settings),
         # Its one line would come after our greeting; what goes wrong still reaches stderr.
         stdout=subprocess.DEVNULL,
     )

@@ -209,7 +209,8 @@ CASES = (
         "wrong amount",
         "a success with both proofs over one shilling too much",
         lambda a: a.post(a.success(more_shillings=1)),
-        lambda a: Standing("review", "pending", a.total + 1, held_for_review=True),
+        # A prompt cannot move more than it asks for, so no more than that is credited.
+        lambda a: Standing("review", "pending", a.total, held_for_review=True),
     ),
     Case("late success", "1032, then a success with both proofs", _late, _paid),
     Case("unreadable", "half a JSON object", lambda a: a.post(b'{"Body": {'), _untouched),

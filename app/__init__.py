@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.config import ROOT, Settings, read_settings
+from app.config import ROOT, Settings
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """Make the application from settings; without any, from the environment and ``.env``.
+    """Make the application from settings; without any, from the environment and ``.env``,
+    and from the database where they do not say which M-Pesa environment this is.
 
     Settings that cannot be right, production without its secrets among them, end the program.
     """
     from app import assembly
+    from app.settings.at_start import settings_at_start
 
-    settings = settings or read_settings()
+    settings = settings or settings_at_start()
     app = Flask("app", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
     assembly.configure(app, settings)
     assembly.bind_extensions(app, settings)

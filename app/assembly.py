@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 from sqlalchemy.engine import make_url
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import commands, monitoring, realtime, web
+from app import commands, hosts, monitoring, realtime, web
 from app.accounts import csrf, tokens
 from app.accounts.pages import account_pages
 from app.accounts.routes import auth_api
 from app.admin.pages import admin_pages
-from app.config import ROOT, Settings
+from app.admin.settings_pages import settings_pages
+from app.announcer import Announcer
+from app.config import Settings
 from app.core import unit_of_work
+from app.dialects.courses import courses_dialect
+from app.dialects.payment_api import payment_api_dialect, payment_api_trials
 from app.dialects.shop import shop_dialect
+from app.dialects.stk_push import stk_push_dialect
+from app.dialects.transactions import transactions_dialect
+from app.disbursements import models as _disbursement_models  # noqa: F401  (registers its table)
 from app.extensions import db, jwt, limiter, migrate
 from app.health import health_api
-from app.jobs import Jobs, make_queue
+from app.jobs import Jobs, make_queue, redis_options
 from app.orders.pages import shop_pages
 from app.orders.routes import shop_api
 from app.payments import provider
@@ -31,7 +38,18 @@ from app.settings import models as _settings_models  # noqa: F401  (registers it
 
 MAX_BODY_BYTES = 1024 * 1024
 #: SQLite opens connections cheaply; PostgreSQL's are counted by its administrator.
-_POOLS = {"sqlite": {"pool_size": 20, "max_overflow": 60}, "postgresql": {"pool_size": 20}}
+_POOLS: dict[str, dict[str, Any]] = {
+    "sqlite": {"pool_size": 20, "max_overflow": 60},
+    # A server that hangs is given up like one that is gone: nobody waits for it for ever.
+    "postgresql": {
+        "pool_size": 20,
+        "connect_args": {
+            "connect_timeout": 5,
+            "tcp_user_timeout": 15_000,
+            "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
+        },
+    },
+}
 
 
 def configure(app: Flask, settings: Settings) -> None:
@@ -56,6 +74,8 @@ def configure(app: Flask, settings: Settings) -> None:
         WTF_CSRF_TIME_LIMIT=None,
         SIMULATOR_PORT=settings.simulator_port,
         RATELIMIT_STORAGE_URI=settings.redis_url or "memory://",
+        RATELIMIT_STORAGE_OPTIONS=redis_options() if settings.redis_url else {},
+        RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=bool(settings.redis_url),
         RATELIMIT_STRATEGY="moving-window",
         RATELIMIT_SWALLOW_ERRORS=True,
     )
@@ -76,6 +96,7 @@ def bind_extensions(app: Flask, settings: Settings) -> None:
     provider.prepare(app)
     queue = make_queue(settings, queue_file(settings), app.config["SECRET_KEY"])
     app.extensions["lipa_jobs"] = Jobs(app, queue)
+    app.extensions["lipa_announcer"] = Announcer(app)
     realtime.install(app, settings)
 
 
@@ -85,10 +106,15 @@ def register_rooms(app: Flask, settings: Settings) -> None:
         payment_pages,
         account_pages,
         admin_pages,
+        settings_pages,
         auth_api,
         shop_api,
         orders_api,
         shop_dialect,
+        courses_dialect,
+        stk_push_dialect,
+        payment_api_dialect,
+        transactions_dialect,
         health_api,
     ):
         app.register_blueprint(blueprint)
@@ -96,11 +122,15 @@ def register_rooms(app: Flask, settings: Settings) -> None:
         from app.simulator.front_door import front_door
 
         app.register_blueprint(front_door)
+        app.register_blueprint(payment_api_trials)
     commands.register(app)
 
 
 def install_layers(app: Flask, settings: Settings) -> None:
     monitoring.watch_requests(app)
+    if settings.debug:
+        monitoring.tell_more()
+    hosts.guard(app)
     csrf.protect(app)
     web.install(app)
     app.wsgi_app = tokens.EitherScheme(app.wsgi_app)  # type: ignore[method-assign]
@@ -110,15 +140,9 @@ def install_layers(app: Flask, settings: Settings) -> None:
 
 
 def queue_file(settings: Settings) -> Path:
-    """Return the embedded queue's file: beside a SQLite database, else in instance/.
+    """Return the embedded queue's file, beside the SQLite database; no other shop has one.
 
     Each database has its own, since two shops that shared one would take each other's tasks.
     """
-    url = make_url(settings.sqlalchemy_url)
-    if url.get_backend_name() == "sqlite" and url.database:
-        database = Path(url.database).resolve()
-        return database.with_name(f"{database.stem}-jobs.db")
-    folder = ROOT / "instance"
-    folder.mkdir(exist_ok=True)
-    name = hashlib.sha256(settings.sqlalchemy_url.encode()).hexdigest()[:12]
-    return folder / f"{name}-jobs.db"
+    database = Path(make_url(settings.sqlalchemy_url).database or "lipa.db").resolve()
+    return database.with_name(f"{database.stem}-jobs.db")

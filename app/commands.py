@@ -10,18 +10,23 @@ from flask import Flask, current_app
 from flask.cli import AppGroup
 from flask_migrate import upgrade
 from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 
-from app import doctor
+from app import doctor, setting_commands
 from app.accounts import service as accounts
 from app.accounts.models import Person, Role
+from app.book_commands import callbacks, check_invariants
 from app.config import Settings
 from app.core.errors import LipaError
 from app.core.unit_of_work import transaction
 from app.extensions import db
+from app.jobs import WORKERS, Jobs, QueueAway
+from app.monitoring import configure_logging
 from app.orders.catalogue import DEMO_PRODUCTS
 from app.orders.models import Product
 from app.payments import service as payments
 from app.schema import MIGRATIONS, is_up_to_date
+from app.settings.at_start import simulator_variables
 
 users = AppGroup("users", help="People with an account.")
 DEMO_PEOPLE = (
@@ -34,8 +39,12 @@ def register(app: Flask) -> None:
     app.cli.add_command(users)
     app.cli.add_command(prepare)
     app.cli.add_command(callback_url)
+    app.cli.add_command(callbacks)
+    app.cli.add_command(check_invariants)
     app.cli.add_command(run_doctor)
     app.cli.add_command(simulator)
+    app.cli.add_command(worker)
+    setting_commands.register(app)
 
 
 @click.command("prepare")
@@ -84,6 +93,8 @@ def callback_url(payment: str) -> None:
 def run_doctor() -> None:
     """Look this set-up over and tell what to mend."""
     findings = doctor.examine()
+    for remark in doctor.remarks():
+        click.echo(remark)
     for finding in findings:
         click.echo(f"- {finding.problem}\n  Mend: {finding.mend}")
     if findings:
@@ -102,8 +113,35 @@ def simulator(host: str, port: int | None) -> None:
     settings: Settings = current_app.extensions["lipa_settings"]
     if settings.is_production:
         sys.exit("Not in production: the simulator's money is not real.")
-    wanted = SimulatorSettings.from_environment(settings.simulator_variables)
+    wanted = SimulatorSettings.from_environment(simulator_variables(settings))
     serve(replace(wanted, host=host, port=port or wanted.port))
+
+
+@click.command("worker")
+@click.option("--threads", type=click.IntRange(1, 64), default=WORKERS, show_default=True)
+def worker(threads: int) -> None:
+    """Do the background's work in a process of its own, beside a server without a worker."""
+    if problem := _why_no_worker():
+        sys.exit(problem)
+    jobs: Jobs = current_app.extensions["lipa_jobs"]
+    try:
+        jobs.open()
+    except QueueAway as error:
+        sys.exit(str(error))
+    click.echo(f"Working on the queue in {jobs.place}, threads: {threads}. Stop with Ctrl-C.")
+    configure_logging()
+    jobs.run(threads)
+
+
+def _why_no_worker() -> str | None:
+    settings: Settings = current_app.extensions["lipa_settings"]
+    if not settings.secret_key:
+        return "Set SECRET_KEY: the server and its workers know each other's tasks by it."
+    try:
+        current = is_up_to_date()
+    except SQLAlchemyError as error:
+        return f"The database does not answer ({type(error).__name__})."
+    return None if current else "The database is not up to date. Run `flask prepare`."
 
 
 def _stock_demo_shop() -> None:

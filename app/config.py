@@ -13,6 +13,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Self
 
+from limits import parse as parse_limit
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -63,6 +64,9 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = 5000
     shop_name: str = "Lipa Duka"
+    #: More lines in the log and nothing else; it opens no debugger.
+    debug: bool = False
+    allowed_hosts: str | None = None
 
     secret_key: str | None = None
     jwt_secret_key: str | None = None
@@ -90,23 +94,54 @@ class Settings(BaseSettings):
     mpesa_checkout_url: str | None = _also("checkout_url")
     mpesa_query_check_url: str | None = _also("mpesa_query_check_url")
     mpesa_callback_allowlist: str | None = None
+    mpesa_b2c_shortcode: str | None = None
+    mpesa_b2c_initiator_name: str | None = None
+    mpesa_b2c_initiator_password: str | None = None
+    mpesa_b2c_security_credential: str | None = None
+    mpesa_b2c_result_url: str | None = None
+    mpesa_b2c_timeout_url: str | None = None
 
     public_url: str | None = None
     trusted_proxies: int = Field(default=0, ge=0, le=10)
+    open_checkout: bool | None = None
+    phone_strict_dialects: bool = True
     stk_prompt_seconds: int = Field(default=60, ge=1, le=600)
     simulator_port: int = 5001
     simulator_embedded: bool = True
+    embedded_worker: bool = True
     order_hold_minutes: int = Field(default=30, ge=1, le=10_080)
 
     rate_limit_initiate: str = "100/minute"
     rate_limit_status: str = "1000/minute"
     rate_limit_sign_in: str = "10/minute"
+    mpesa_query_limit: str | None = None
+    refund_auto_approve_limit: int | None = Field(default=None, ge=0)
     max_sockets: int = Field(default=300, ge=1, le=5000)
+
+    @field_validator("debug", mode="before")
+    @classmethod
+    def _only_a_plain_yes(cls, value: object) -> bool:
+        # Other programs read DEBUG too and know more words for it; theirs say nothing to us.
+        return str(value).strip().lower() in ("1", "on", "true", "yes")
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _names_and_no_addresses(cls, value: str | None) -> str | None:
+        if "/" in (value or ""):
+            raise ValueError("takes names such as shop.example, with commas between them")
+        return value
 
     @field_validator("mpesa_base_url", "public_url")
     @classmethod
     def _without_trailing_slash(cls, value: str | None) -> str | None:
         return value.rstrip("/") if value else value
+
+    @field_validator("mpesa_query_limit")
+    @classmethod
+    def _readable_limit(cls, value: str | None) -> str | None:
+        if value:
+            parse_limit(value)
+        return value
 
     @field_validator("mpesa_callback_allowlist")
     @classmethod
@@ -126,8 +161,15 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _production_is_not_debugged(self) -> Self:
+        if self.is_production and self.debug:
+            raise ValueError("production does not run with DEBUG: set it to false")
+        return self
+
+    @model_validator(mode="after")
     def _production_hears_over_https(self) -> Self:
-        for name in ("public_url", "mpesa_callback_url"):
+        results = ("mpesa_callback_url", "mpesa_b2c_result_url", "mpesa_b2c_timeout_url")
+        for name in ("public_url", *results):
             value = getattr(self, name)
             if self.is_production and value and not value.startswith("https://"):
                 raise ValueError(f"production needs an https:// address in {name.upper()}")
@@ -180,6 +222,24 @@ class Settings(BaseSettings):
         """Return whose callbacks are proven by origin; loopback too outside production."""
         default = SAFARICOM_ADDRESSES if self.is_production else f"{SAFARICOM_ADDRESSES},{LOOPBACK}"
         return networks_of(self.mpesa_callback_allowlist or default)
+
+    @property
+    def refund_limit_shillings(self) -> int | None:
+        """Return up to how much a refund needs nobody's yes; None means any amount."""
+        if self.refund_auto_approve_limit is None:
+            return 0 if self.is_production else None
+        return self.refund_auto_approve_limit
+
+    @property
+    def checkout_is_open(self) -> bool:
+        """Return whether callers who are not signed in may use the STK push dialect."""
+        return not self.is_production if self.open_checkout is None else self.open_checkout
+
+    @property
+    def query_limit(self) -> str | None:
+        """Return how often Daraja may be asked how a prompt ended, or None for no limit."""
+        sandbox = self.mpesa_environment is Environment.SANDBOX
+        return self.mpesa_query_limit or ("1 per 12 second" if sandbox else None)
 
     @property
     def max_amount_shillings(self) -> int:

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from cryptography.fernet import Fernet
+from flask import current_app
+from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.config import ROOT, Settings
+from app.core.clock import now
 from app.extensions import db
+from app.jobs import Jobs, QueueAway
 from app.mpesa.origin import is_proven
 from app.mpesa.service import TokenRefused
 from app.mpesa.settings import MissingSettings
+from app.payments.models import Payment
 from app.payments.provider import mpesa
 from app.schema import is_up_to_date
+from app.settings.cipher import UnreadableSetting
 from app.settings.service import mpesa_settings, settings
+
+#: Work that has been due for so long is not late because of a busy moment.
+LATE_MINUTES = 5
 
 
 @dataclass(frozen=True)
@@ -30,8 +40,25 @@ def examine() -> list[Finding]:
     configured = settings()
     findings = [*_secrets(configured), *_files(), *_database()]
     if not findings:
-        findings = [*_addresses(configured), *_credentials()]
-    return findings
+        findings = [*_queue(configured), *_addresses(configured), *_credentials()]
+    return [*findings, *_money_out(configured)]
+
+
+def remarks() -> list[str]:
+    """Say what is set and nowhere else to be seen; secrets are named and never shown."""
+    configured = settings()
+    shown = {
+        "shortcode": configured.mpesa_b2c_shortcode,
+        "initiator": configured.mpesa_b2c_initiator_name,
+        "results to": configured.mpesa_b2c_result_url,
+        "time-outs to": configured.mpesa_b2c_timeout_url,
+    }
+    parts = [f"{name} {value}" for name, value in shown.items() if value]
+    if configured.mpesa_b2c_initiator_password:
+        parts.append("the initiator's password is set")
+    if configured.mpesa_b2c_security_credential:
+        parts.append("a security credential is set")
+    return [f"Money out: {', '.join(parts)}."] if parts else []
 
 
 def _secrets(configured: Settings) -> list[Finding]:
@@ -79,8 +106,31 @@ def _database() -> list[Finding]:
     return [] if current else [Finding("The database is not up to date.", mend)]
 
 
+def _queue(configured: Settings) -> list[Finding]:
+    jobs: Jobs = current_app.extensions["lipa_jobs"]
+    try:
+        jobs.open()
+    except QueueAway as error:
+        mend = "Check REDIS_URL, or DATABASE_URL where there is none; until then checks come late."
+        return [Finding(str(error), mend)]
+    return [] if configured.embedded_worker else _overdue()
+
+
+def _overdue() -> list[Finding]:
+    """Without a worker in the server, payments that nobody asks about mean that there is none."""
+    late = now() - timedelta(minutes=LATE_MINUTES)
+    count = db.session.scalar(select(func.count(Payment.id)).where(Payment.next_check_at < late))
+    if not count:
+        return []
+    mend = "Start `flask worker`, or remove EMBEDDED_WORKER=false."
+    return [Finding(f"Payments that M-Pesa should have been asked about: {count}.", mend)]
+
+
 def _addresses(configured: Settings) -> list[Finding]:
-    callback_url = mpesa_settings().callback_url
+    try:
+        callback_url = mpesa_settings().callback_url
+    except UnreadableSetting as error:
+        return [Finding(str(error), "Put the old key back, or store the settings again.")]
     local = "127.0.0.1" in callback_url or "localhost" in callback_url
     if configured.is_simulator:
         return []
@@ -111,6 +161,27 @@ def _tunnel(configured: Settings) -> list[Finding]:
             "Set TRUSTED_PROXIES=1, or set MPESA_CALLBACK_ALLOWLIST to Safaricom's addresses.",
         )
     ]
+
+
+def _money_out(configured: Settings) -> list[Finding]:
+    """An initiator is a name and a secret: the password, or what the portal made of it."""
+    named = bool(configured.mpesa_b2c_initiator_name)
+    secret = configured.mpesa_b2c_initiator_password or configured.mpesa_b2c_security_credential
+    if named and not secret:
+        return [
+            Finding(
+                "MPESA_B2C_INITIATOR_NAME is set without a secret.",
+                "Set MPESA_B2C_INITIATOR_PASSWORD or MPESA_B2C_SECURITY_CREDENTIAL.",
+            )
+        ]
+    if secret and not named:
+        return [
+            Finding(
+                "The secret of an initiator is set without a name.",
+                "Set MPESA_B2C_INITIATOR_NAME to the API user's name in the M-Pesa portal.",
+            )
+        ]
+    return []
 
 
 def _credentials() -> list[Finding]:

@@ -1,35 +1,68 @@
 """The background engine: Huey wakes, the database says what is due.
 
-Embedded in the server by default (a file beside the database, or Redis with REDIS_URL). Tasks
-carry ids only and claim their work in the database, so one that is lost, late or given twice
-does no harm: the next sweep finds what is due.
+The same tasks run on three queues: Redis where REDIS_URL is set, else the shop's own PostgreSQL,
+else a file beside the SQLite database. Tasks carry ids only and claim their work in the database,
+so one that is lost, late or given twice does no harm. The sweep does not travel by the queue: it
+finds what is due even while the queue is away.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import signal
+import sqlite3
+import threading
+import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from flask import Flask
-from huey import Huey, RedisHuey, SqliteHuey, crontab
+from huey import Huey, PostgresHuey, RedisHuey, SqliteHuey
 from huey.consumer import Consumer
 from huey.serializer import SignedSerializer
+from huey.storage import BaseSqlStorage, PostgresStorage, RedisStorage, SqliteStorage
+from redis import ConnectionPool, RedisError
+from sqlalchemy.engine import URL, make_url
 
 from app.config import Settings
 from app.extensions import db
-from app.payments.engine import ask, sweep
-from app.payments.signals import check_wanted
+from app.payments.engine import ask, look, sweep
+from app.payments.signals import check_wanted, payment_watched
 
 logger = logging.getLogger(__name__)
 
 WORKERS = 4
+#: How often everything that is due is looked for, whatever the queue has lost.
+SWEEP_SECONDS = 60
+#: How long work in hand may go on when the engine is told to stop. A sweep finds what is cut off.
+STOP_SECONDS = 4
+#: With so many tasks waiting nobody takes any, and more of them would only fill the store.
+MOST_WAITING = 10_000
+#: The queue's tables stand in a schema of their own, where no migration looks for ours.
+POSTGRES_SCHEMA = "lipa_queue"
+#: Any number that no other part of the program locks by.
+_SCHEMA_LOCK = 5_472_001
+#: A payment waits no longer than this for a store that is frozen; one that is gone says so at once.
+_STORE_SECONDS = 0.8
+#: How long a worker waits inside the store for a task: less than that, so that silence is no fault.
+_TASK_WAIT_SECONDS = 0.4
+_COMPLAINT_PAUSE_SECONDS = 60
+
+
+class QueueAway(Exception):
+    """The queue does not answer. The message is a sentence for people."""
 
 
 def make_queue(settings: Settings, file: Path, secret: str) -> Huey:
-    """Return the queue that these settings ask for. Messages are signed with the secret."""
+    """Return the queue that these settings ask for. Messages are signed with the secret.
+
+    Nothing is connected or written yet: a shop must start while its queue is away.
+    """
+    url = make_url(settings.sqlalchemy_url)
     options: dict[str, Any] = {
         "results": False,
         "utc": True,
@@ -37,41 +70,150 @@ def make_queue(settings: Settings, file: Path, secret: str) -> Huey:
         "serializer": SignedSerializer(secret=secret),
     }
     if settings.redis_url:
-        return RedisHuey("lipa", url=settings.redis_url, **options)
-    return SqliteHuey("lipa", filename=str(file), fsync=False, **options)
+        pool = ConnectionPool.from_url(settings.redis_url, **redis_options())
+        options |= {"connection_pool": pool, "read_timeout": _TASK_WAIT_SECONDS}
+        return RedisHuey(_name_in_redis(url), **options)
+    options["create_tables"] = False
+    if url.get_backend_name() == "postgresql":
+        options |= {"connection": _connector(url), "read_timeout": _TASK_WAIT_SECONDS}
+        return PostgresHuey("lipa", storage_class=_OwnSchema, **options)
+    # The file may vanish without loss, so nobody waits for the disk, nor long for a lock.
+    return SqliteHuey("lipa", filename=str(file), fsync=False, timeout=1, **options)
+
+
+def redis_options() -> dict[str, Any]:
+    """Return how long a client of Redis waits, in seconds, and that it does not try again."""
+    return {"socket_timeout": _STORE_SECONDS, "socket_connect_timeout": _STORE_SECONDS}
+
+
+def place_of(queue: Huey) -> str:
+    """Say where a queue is, without any password."""
+    storage = queue.storage
+    if isinstance(storage, SqliteStorage):
+        return str(storage.filename)
+    if isinstance(storage, RedisStorage):
+        where = storage.pool.connection_kwargs
+        server = where.get("path") or f"{where.get('host', 'localhost')}:{where.get('port', 6379)}"
+        return f"Redis at {server}"
+    return "the shop's PostgreSQL"
 
 
 class Jobs:
-    """The tasks of one application, and the consumer that runs them."""
+    """The tasks of one application, and the threads that do them."""
 
     def __init__(self, app: Flask, queue: Huey) -> None:
         self._app = app
         self._queue = queue
         self._consumer: Consumer | None = None
+        self._sweeper: threading.Thread | None = None
+        self._ending = threading.Event()
         self._ask = queue.task(name="ask")(self._in_context(ask))
-        queue.periodic_task(crontab(minute="*"), name="sweep")(self._in_context(sweep))
-        # Huey keeps no reference that a signal could lean on, so the bound method is kept here.
+        self._look = queue.task(name="look")(self._in_context(look))
+        # The signal holds us weakly; the application's extensions keep us.
         check_wanted.connect(self.wake)
+        payment_watched.connect(self.watch)
+
+    @property
+    def place(self) -> str:
+        """Where the queue is, in words."""
+        return place_of(self._queue)
 
     def wake(self, _sender: Any, *, payment_id: int, at: datetime) -> None:
         """Have a payment asked about at a moment. Losing this call costs one sweep at most."""
-        try:
-            self._ask.schedule(args=(payment_id,), eta=at)
-        except Exception:
-            logger.exception("the queue did not take payment %s; the sweep will", payment_id)
+        self._enqueue(payment_id, lambda: self._ask.schedule(args=(payment_id,), eta=at))
 
-    def start(self) -> None:
-        """Run the consumer in this process, beside the server."""
-        self._consumer = _EmbeddedConsumer(
-            self._queue, workers=WORKERS, check_worker_health=False, max_delay=1.0
+    def watch(self, _sender: Any, *, payment_id: int) -> None:
+        """Have a payment that somebody watches asked about now. Losing this call does no harm."""
+        self._enqueue(payment_id, lambda: self._look(payment_id))
+
+    def _enqueue(self, payment_id: int, task: Callable[[], object]) -> None:
+        try:
+            if self._queue.pending_count() >= MOST_WAITING:
+                logger.warning("nobody takes tasks: does `flask worker` run? The sweep finds them")
+                return
+            task()
+        except Exception as error:
+            logger.warning(
+                "the queue did not take payment %s (%s); the sweep will",
+                payment_id,
+                type(error).__name__,
+            )
+
+    def open(self) -> None:
+        """Speak to the queue once, making its tables where it has some. Raises QueueAway."""
+        storage = self._queue.storage
+        try:
+            if isinstance(storage, BaseSqlStorage):
+                storage.initialize_schema()
+            storage.queue_size()
+            storage.close()
+        except (RedisError, psycopg.Error, sqlite3.Error, OSError) as error:
+            why = type(error).__name__
+            raise QueueAway(f"The queue in {self.place} does not answer ({why}).") from error
+
+    def start(self, threads: int = WORKERS) -> None:
+        """Do the background's work in threads of this process. The first sweep is at once."""
+        for name in ("Worker", "Scheduler"):
+            logging.getLogger(f"huey.consumer.{name}").addFilter(_complain_seldom)
+        self._ending.clear()
+        self._opened()
+        self._consumer = _Consumer(
+            self._queue,
+            workers=threads,
+            periodic=False,
+            shutdown_timeout=STOP_SECONDS,
+            # A file is looked into again after so long; the others tell us, and wait after errors.
+            max_delay=1.0,
         )
         self._consumer.start()
+        self._sweeper = threading.Thread(target=self._patrol, name="sweeper", daemon=True)
+        self._sweeper.start()
 
-    def stop(self) -> None:
-        """Stop taking tasks; one that is running may finish its transaction."""
+    def take_no_more(self) -> None:
+        """Begin nothing new; whatever is being done goes on. Returns at once."""
+        self._ending.set()
         if self._consumer is not None:
             self._consumer.stop(graceful=False)
-            self._consumer = None
+
+    def stop(self) -> None:
+        """Begin nothing new, and wait up to STOP_SECONDS for what is being done.
+
+        What has not ended by then is cut off with the process, as by a kill: a sweep finds it.
+        """
+        deadline = time.monotonic() + STOP_SECONDS
+        self.take_no_more()
+        if self._consumer is not None:
+            self._consumer.stop(graceful=True)
+        if self._sweeper is not None:
+            self._sweeper.join(max(0.0, deadline - time.monotonic()))
+        self._consumer = self._sweeper = None
+
+    def run(self, threads: int = WORKERS) -> None:
+        """Do the background's work until SIGTERM or Ctrl-C, in a program that does only this."""
+        told = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: told.set())
+        self.start(threads)
+        told.wait()
+        self.stop()
+
+    def _patrol(self) -> None:
+        """Sweep now and each SWEEP_SECONDS, and see to it that the others are alive."""
+        sweep_all = self._in_context(sweep)
+        is_open = False
+        while not self._ending.is_set():
+            is_open = is_open or self._opened()
+            sweep_all()
+            if self._consumer is not None and not self._ending.wait(SWEEP_SECONDS):
+                self._consumer.check_worker_health()
+
+    def _opened(self) -> bool:
+        try:
+            self.open()
+        except QueueAway as error:
+            logger.warning("%s Until it does, the sweep finds what is due.", error)
+            return False
+        return True
 
     def _in_context(self, work: Callable[..., Any]) -> Callable[..., Any]:
         def task(*args: Any) -> None:
@@ -87,8 +229,61 @@ class Jobs:
         return task
 
 
-class _EmbeddedConsumer(Consumer):
-    """Huey's consumer without its signal handlers: the server owns the signals."""
+class _Consumer(Consumer):
+    """Huey's consumer without its signal handlers: whoever starts it owns the signals."""
 
     def _set_signal_handlers(self) -> None:
         return None
+
+
+class _OwnSchema(PostgresStorage):
+    """Huey's tables in POSTGRES_SCHEMA, which several processes may make at the same moment."""
+
+    def initialize_schema(self) -> None:
+        with self.db(commit=True, close=True) as cursor:
+            # "if not exists" still fails for the second of two who make a table at once.
+            cursor.execute(f"select pg_advisory_xact_lock({_SCHEMA_LOCK})")
+            cursor.execute(f"create schema if not exists {POSTGRES_SCHEMA}")
+            for statement in self.ddl:
+                cursor.execute(statement)
+
+
+def _connector(url: URL) -> Callable[[], psycopg.Connection[Any]]:
+    address = url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+    def connect() -> psycopg.Connection[Any]:
+        connection = psycopg.connect(address, autocommit=True, connect_timeout=2)
+        connection.execute(f"set search_path to {POSTGRES_SCHEMA}")
+        return connection
+
+    return connect
+
+
+def _name_in_redis(url: URL) -> str:
+    # Two shops that share a Redis must not take each other's tasks.
+    place = f"{url.host}:{url.port}/{url.database}"
+    return f"lipa{hashlib.sha256(place.encode()).hexdigest()[:12]}"
+
+
+class _Seldom(logging.Filter):
+    """Lets the same complaint through once in a while: a queue that is away for an hour is one
+    fact, and each thread would tell it each second with a traceback.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info is None or record.exc_info[1] is None or record.args:
+            return True
+        last = self._told.get(record.msg)
+        if last is not None and time.monotonic() - last < _COMPLAINT_PAUSE_SECONDS:
+            return False
+        self._told[record.msg] = time.monotonic()
+        record.msg, record.args = "%s (%s)", (record.msg, type(record.exc_info[1]).__name__)
+        record.exc_info = None
+        return True
+
+
+_complain_seldom = _Seldom()

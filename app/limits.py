@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import request
+from werkzeug.exceptions import HTTPException
 
 from app.accounts.guard import current_person
 from app.core.errors import LipaError
@@ -28,7 +29,9 @@ def _account() -> str:
     """Name the account that somebody tries to enter, by the e-mail as it would be looked up."""
     try:
         body: Mapping[str, Any] = read_json(request) if request.is_json else request.form
-    except LipaError:
+    except (LipaError, HTTPException):
+        # The view says what is wrong with the body. An error from here would pass for a store of
+        # limits that is away, and open a second, empty one.
         body = {}
     return f"account:{str(body.get('email', '')).strip().lower()[:254]}"
 

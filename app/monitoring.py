@@ -12,6 +12,8 @@ from flask import Flask, Response, g, request
 
 logger = logging.getLogger("lipa.http")
 
+OWN_LOGGERS = ("app", "lipa", "payments")
+
 # A CheckoutRequestID ends in the payer's number, a MSISDN is one: the middle digits go.
 _CHECKOUT_ID = re.compile(r"(ws_CO_\d{14}\d*?)\d{6}(\d{3})\b", re.IGNORECASE)
 _PHONE = re.compile(r"(?<!\d)(\+?254|0)([17]\d{2})\d{3}(\d{3})(?!\d)")
@@ -54,6 +56,12 @@ def configure_logging(level: int = logging.INFO) -> None:
     root.setLevel(level)
     for chatty in ("urllib3", "socketio", "engineio", "huey", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def tell_more() -> None:
+    """Let our own loggers speak of every detail (DEBUG); those of libraries may tell secrets."""
+    for name in OWN_LOGGERS:
+        logging.getLogger(name).setLevel(logging.DEBUG)
 
 
 def watch_requests(app: Flask) -> None:

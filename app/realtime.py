@@ -24,11 +24,10 @@ from app.config import Settings
 from app.core.errors import LipaError
 from app.extensions import db, socketio
 from app.orders import service as orders
-from app.payments.signals import payment_changed
+from app.payments.settle import PAYMENT_UPDATE
 
 logger = logging.getLogger(__name__)
 
-EVENT = "payment_update"
 _sockets = threading.BoundedSemaphore(1)
 
 
@@ -47,7 +46,17 @@ def install(app: Flask, settings: Settings) -> None:
         logger=False,
         engineio_logger=False,
     )
-    payment_changed.connect(_send)
+
+
+def deliver(topic: str, body: dict[str, Any]) -> None:
+    """Tell an announcement of the outbox to those who may hear it."""
+    if topic != PAYMENT_UPDATE:
+        raise ValueError(f"nobody here speaks of {topic}")
+    update, person_uuid = body["update"], body["person_uuid"]
+    rooms = [order_room(update["order_id"])]
+    if person_uuid:
+        rooms.append(person_room(person_uuid))
+    socketio.emit(PAYMENT_UPDATE, update, to=rooms)
 
 
 def person_room(uuid: str) -> str:
@@ -126,10 +135,3 @@ def _from_our_page() -> bool:
     # Flask-SocketIO refuses foreign origins already; this is the belt to those braces.
     origin = request.headers.get("Origin")
     return origin is None or origin.split("://")[-1] == request.host
-
-
-def _send(_sender: Any, *, update: dict[str, Any], person_uuid: str | None) -> None:
-    rooms = [order_room(update["order_id"])]
-    if person_uuid:
-        rooms.append(person_room(person_uuid))
-    socketio.emit(EVENT, update, to=rooms)

@@ -2,24 +2,38 @@
 
 One worker, because SQLite and the in-process limits and rooms belong to one process. Threads,
 because a socket holds one for as long as it is open.
+
+A stop lets the requests in hand be answered, also those that wait for Daraja, and ends the
+sockets, which would otherwise be waited for as if they were requests.
 """
 
 from __future__ import annotations
 
 import logging
+import math
+import os
+import socket
 import threading
+import time
+from contextlib import suppress
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from app.config import Settings
-from app.jobs import Jobs
+from app.extensions import db, socketio
+from app.jobs import Jobs, QueueAway
 from app.monitoring import configure_logging
+from app.patience import PatientWorker, TimedBodies
+
+logger = logging.getLogger(__name__)
 
 REQUEST_THREADS = 64
-#: Sockets that stay open must not keep a stop waiting.
-GRACEFUL_SECONDS = 3
+#: A stop waits for Daraja's answer to a push, and so much longer for ours to be written.
+GRACEFUL_SECONDS = 4
+#: How soon a stop is noticed by what has to end because of it.
+NOTICE_SECONDS = 0.2
 
 
 class Server(BaseApplication):
@@ -36,17 +50,18 @@ class Server(BaseApplication):
         values: dict[str, Any] = {
             "bind": f"{self._settings.host}:{self._settings.port}",
             "workers": 1,
-            "worker_class": "gthread",
+            "worker_class": PatientWorker,
             "threads": sockets + REQUEST_THREADS,
             # At gunicorn's default of 1,000 open connections nothing is answered any more.
             "worker_connections": 4 * sockets + 1000,
-            "graceful_timeout": GRACEFUL_SECONDS,
+            "graceful_timeout": math.ceil(self._settings.mpesa_timeout_seconds) + GRACEFUL_SECONDS,
             "timeout": 60,
             "loglevel": "warning",
             "errorlog": "-",
             "accesslog": None,
             "control_socket_disable": True,
             "when_ready": self._on_ready,
+            "pre_fork": self._close_connections,
             "post_worker_init": self._start_jobs,
             "worker_exit": self._stop_jobs,
         }
@@ -54,21 +69,64 @@ class Server(BaseApplication):
             if name in self.cfg.settings:
                 self.cfg.set(name, value)
 
-    def load(self) -> Flask:
-        return self._app
+    def load(self) -> Any:
+        return TimedBodies(self._app)
 
     @property
     def _jobs(self) -> Jobs:
         jobs: Jobs = self._app.extensions["lipa_jobs"]
         return jobs
 
-    def _start_jobs(self, _worker: Any) -> None:
+    def _close_connections(self, _arbiter: Any, _worker: Any) -> None:
+        """Let no worker inherit a connection of its parent's.
+
+        The parent would keep it open after a worker's death, with the dead worker's transaction
+        inside, and the next worker would go on with that.
+        """
+        with self._app.app_context():
+            db.engine.dispose()
+
+    def _start_jobs(self, worker: Any) -> None:
         configure_logging()
         threading.excepthook = _quiet_closed_sockets
-        self._jobs.start()
+        threading.Thread(target=self._leave, args=(worker,), name="leaver", daemon=True).start()
+        self._app.extensions["lipa_announcer"].start()
+        if self._settings.embedded_worker:
+            self._jobs.start()
+        else:
+            self._open_queue()
+
+    def _open_queue(self) -> None:
+        """Make the tables of the queue that other processes work on, if nobody has."""
+        try:
+            self._jobs.open()
+        except QueueAway as error:
+            logger.warning("%s Payments go on; what is due is found by the workers.", error)
+
+    def _leave(self, worker: Any) -> None:
+        """Once the worker is told to stop, end what would keep it from stopping.
+
+        gunicorn has a hook for the end of a stop and none for its beginning, so this looks.
+        """
+        while worker.alive and worker.ppid == os.getppid():
+            time.sleep(NOTICE_SECONDS)
+        self._jobs.take_no_more()
+        close_sockets()
 
     def _stop_jobs(self, _arbiter: Any, _worker: Any) -> None:
         self._jobs.stop()
+        self._app.extensions["lipa_announcer"].stop()
+
+
+def close_sockets() -> None:
+    """End every Socket.IO connection the way a bad network does, so that browsers come back.
+
+    Told to close, Socket.IO waits for the other side to agree, and a phone that has left never
+    does.
+    """
+    for environ in list(socketio.server.environ.values()):
+        with suppress(OSError):
+            environ["gunicorn.socket"].shutdown(socket.SHUT_RDWR)
 
 
 def _quiet_closed_sockets(args: threading.ExceptHookArgs) -> None:

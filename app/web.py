@@ -17,6 +17,7 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 from flask_limiter import RateLimitExceeded
+from gunicorn.http.errors import ParseException
 from sqlalchemy.exc import DBAPIError, OperationalError
 from werkzeug.exceptions import HTTPException
 
@@ -69,6 +70,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(LipaError, answer_error)
     app.register_error_handler(HTTPException, _answer_http_exception)
     app.register_error_handler(DBAPIError, _answer_database_error)
+    app.register_error_handler(ParseException, _answer_broken_body)
     app.register_error_handler(Exception, _answer_accident)
     app.before_request(_refuse_unclean_text)
     app.after_request(_add_headers)
@@ -151,6 +153,11 @@ def _answer_database_error(error: DBAPIError) -> ResponseReturnValue:
         logger.error("the database cannot be used: %s", type(error.orig).__name__)
         return answer_error(Busy())
     return _answer_accident(error)
+
+
+def _answer_broken_body(_error: ParseException) -> ResponseReturnValue:
+    # The server reads a body as we ask for it, so its complaint about the framing comes here.
+    return answer_error(ValidationError("The body is not framed as HTTP asks."))
 
 
 def _answer_accident(error: Exception) -> ResponseReturnValue:

@@ -1,14 +1,29 @@
-"""What an admin sees first: what came in, what is stuck, what was not proven."""
+"""What an admin sees first: what came in, what waits for a person, what was not proven."""
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from collections.abc import Callable
+
+from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from app.accounts.guard import admin_page
-from app.payments import queries
+from app.accounts.guard import admin_page, require_person
+from app.accounts.models import Person
+from app.core.errors import LipaError, NotFound
+from app.payments import deciding, queries, questions
 
 admin_pages = Blueprint("admin_pages", __name__, url_prefix="/admin")
+
+MAX_ID = 2**63 - 1
+Decide = Callable[[int, Person, str], None]
+_DECISIONS: dict[str, Decide] = {
+    "accept": deciding.accept,
+    "ask_for_rest": deciding.ask_for_rest,
+    "set_aside": deciding.set_aside,
+    "acknowledge": deciding.acknowledge,
+    "delivered": deciding.delivered,
+    "more_time": deciding.more_time,
+}
 
 
 @admin_pages.get("")
@@ -17,7 +32,28 @@ def index() -> ResponseReturnValue:
     return render_template(
         "admin/index.html",
         payments=queries.recent(),
-        needs_person=queries.needing_a_person(),
+        questions=questions.open_questions(),
+        set_aside=questions.set_aside(),
         unproven=queries.unproven_callbacks(),
         figures=queries.figures(),
     )
+
+
+@admin_pages.post("/questions/<action>/<int:subject_id>")
+@admin_page
+def decide(action: str, subject_id: int) -> ResponseReturnValue:
+    """Carry out the next step that a question offers. Its form says why."""
+    person, why = require_person(), request.form.get("why", "")
+    try:
+        if subject_id > MAX_ID:
+            raise NotFound
+        if action == "assign":
+            deciding.assign(subject_id, request.form.get("order", ""), person, why)
+        elif action in _DECISIONS:
+            _DECISIONS[action](subject_id, person, why)
+        else:
+            raise NotFound
+        flash("Done, and written down with your name.", "notice")
+    except LipaError as refusal:
+        flash(refusal.message, "error")
+    return redirect("/admin", 303)

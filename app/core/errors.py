@@ -82,6 +82,16 @@ class AmountTooHigh(ValidationError):
         )
 
 
+class InvalidCurrency(ValidationError):
+    code = "INVALID_CURRENCY"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "M-Pesa takes Kenyan shillings: send KES, or leave the currency out.",
+            details={"field": "currency", "expected": "KES"},
+        )
+
+
 class InvalidPhone(ValidationError):
     code = "INVALID_PHONE"
     message = (
@@ -133,6 +143,29 @@ class OrderAlreadyPaid(Conflict):
 class PaymentInProgress(Conflict):
     code = "PAYMENT_IN_PROGRESS"
     message = "A payment for this order is under way. Wait for its end, then try again."
+
+
+class PaymentFailed(Conflict):
+    """Something was asked of a payment that only a completed one has, and it came to nothing."""
+
+    code = "PAYMENT_FAILED"
+    message = "This payment did not go through, so nothing was paid."
+
+
+class PaymentExpired(Conflict):
+    """Something was asked of a payment that only a completed one has, and nobody paid in time."""
+
+    code = "PAYMENT_EXPIRED"
+    message = "This payment was not made in time, so nothing was paid."
+
+
+class IdempotencyMismatch(LipaError):
+    code = "IDEMPOTENCY_MISMATCH"
+    status = 422
+    message = (
+        "This Idempotency-Key stands for another request. Send a new request with a new key; "
+        "nothing was done."
+    )
 
 
 class RateLimited(LipaError):

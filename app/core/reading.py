@@ -24,12 +24,15 @@ def prefers_json(request: Request) -> bool:
 
 
 def whole_body(request: Request) -> bytes:
-    """Return a request's body. Raises RequestEntityTooLarge beyond the limit.
+    """Return a request's body. Raises RequestEntityTooLarge beyond the limit, and
+    ValidationError when the sender stopped before its end.
 
     A body sent in chunks is cut at the limit without a word; reading on from there raises.
     """
     body = request.get_data()
     request.stream.read(1)
+    if request.content_length is not None and len(body) < request.content_length:
+        raise ValidationError("The body ended before its Content-Length. Send it again.")
     return body
 
 

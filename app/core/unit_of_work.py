@@ -25,6 +25,7 @@ WRITER_WAIT_SECONDS = 10
 _hooks: ContextVar[list[Callable[[], object]] | None] = ContextVar(
     "after_commit_hooks", default=None
 )
+_rehearsing: ContextVar[bool] = ContextVar("rehearsing", default=False)
 # SQLite lets one writer in at a time, and its own waiting is a sleep without a queue. A lock in
 # the process gives a fair queue and a short tail.
 _sqlite_writer = threading.Lock()
@@ -41,6 +42,10 @@ def transaction() -> Iterator[Session]:
     if _hooks.get() is not None:
         raise RuntimeError("transactions do not nest: let the caller own the transaction")
     session = db.session()
+    if _rehearsing.get():
+        with _rehearsed(session):
+            yield session
+        return
     session.commit()
     with _one_sqlite_writer():
         hooks: list[Callable[[], object]] = []
@@ -57,6 +62,34 @@ def transaction() -> Iterator[Session]:
         _run_hook(hook)
 
 
+@contextmanager
+def rehearsal() -> Iterator[Session]:
+    """Do what the block does, and then undo all of it: nothing is committed or announced.
+
+    Transactions inside see each other's writes. This is how a dry run asks today's code what it
+    would do, without a second copy of that code.
+    """
+    session = db.session()
+    session.commit()
+    with _one_sqlite_writer():
+        mark = _rehearsing.set(True)
+        try:
+            yield session
+        finally:
+            _rehearsing.reset(mark)
+            session.rollback()
+
+
+@contextmanager
+def _rehearsed(session: Session) -> Iterator[None]:
+    mark = _hooks.set([])
+    try:
+        with session.begin_nested():
+            yield
+    finally:
+        _hooks.reset(mark)
+
+
 def after_commit(hook: Callable[[], object]) -> None:
     """Do something once the open transaction has been committed; never if it is rolled back."""
     hooks = _hooks.get()
@@ -71,7 +104,7 @@ def end_reads() -> None:
     Raises RuntimeError inside a transaction: calling out while holding one is how a slow
     provider stops a whole shop.
     """
-    if _hooks.get() is not None:
+    if _hooks.get() is not None or _rehearsing.get():
         raise RuntimeError("never call out inside a transaction")
     db.session().commit()
 
@@ -127,5 +160,5 @@ def _prepare_sqlite(connection, _record) -> None:  # type: ignore[no-untyped-def
 def _begin_sqlite(connection: Connection) -> None:
     # A transaction that will write takes the lock at once: upgrading a read halfway through is
     # what SQLite refuses with "database is locked" without waiting.
-    writing = _hooks.get() is not None
+    writing = _hooks.get() is not None or _rehearsing.get()
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")

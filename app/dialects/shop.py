@@ -14,9 +14,11 @@ from app.core.clock import iso_seconds
 from app.core.errors import InvalidPhone, LipaError
 from app.core.money import cents_from_shillings, shillings_number
 from app.core.reading import parse
+from app.idempotency import idempotent
 from app.limits import initiate_limit, status_limit
 from app.orders import service as orders
-from app.orders.models import Order, OrderStatus
+from app.orders.models import Order
+from app.orders.states import OrderStatus
 from app.payments import service as payments
 from app.payments.models import Payment
 from app.payments.states import Status
@@ -66,6 +68,7 @@ def _in_our_words(error: LipaError) -> ResponseReturnValue:
 @shop_dialect.post("/mpesa/initiate")
 @signed_in
 @initiate_limit
+@idempotent
 def initiate() -> ResponseReturnValue:
     body = parse(request, InitiateBody)
     payment = payments.initiate(
@@ -133,7 +136,7 @@ def _status_of(order: Order, attempts: Sequence[Payment]) -> dict[str, Any]:
         "result_code": attempt.result_code if attempt else None,
         "result_desc": attempt.result_desc if attempt else None,
         "review": order.status == OrderStatus.REVIEW
-        or (attempt is not None and attempt.status == Status.REVIEW),
+        or (attempt is not None and attempt.needs_review),
         **_for_the_page(order, attempts),
     }
 

@@ -96,7 +96,6 @@ class StkCallback:
         return self.result_code == "0"
 
     @property
-    def is_bare(self) -> bool:
-        """A success without amount or receipt proves nothing by itself."""
-        lacks_amount = self.amount_cents is None and self.amount_problem is None
-        return self.is_success and (lacks_amount or self.receipt is None)
+    def is_doubtful(self) -> bool:
+        """A success without a readable amount or receipt proves nothing by itself."""
+        return self.is_success and (self.amount_cents is None or self.receipt is None)

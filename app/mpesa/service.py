@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import logging
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -11,45 +13,55 @@ from typing import Any
 import requests
 
 from app.core.clock import daraja_timestamp, now
-from app.mpesa.answers import body_of, read_push, read_query, says_invalid_token
+from app.mpesa.answers import (
+    TOO_MUCH,
+    body_of,
+    is_usable,
+    read_push,
+    read_query,
+    says_invalid_token,
+)
+from app.mpesa.breaker import Breakers, RoadClosed
 from app.mpesa.messages import (
     PushAnswer,
     PushRefused,
     PushUnanswered,
     QueryAnswer,
     QueryUnanswered,
+    RefusalKind,
     StkPush,
 )
 from app.mpesa.settings import MpesaSettings
-from app.mpesa.tokens import AccessToken, TokenCache
+from app.mpesa.tokens import LEASE_SECONDS, AccessToken, TokenCache, TokenUnavailable
+from app.mpesa.wires import REPEATS_COST_SECONDS, Wires, never_connected
 
 logger = logging.getLogger("payments.mpesa")
 
-POOL_SIZE = 64
 #: Documented limits of the texts in a prompt. Longer ones are shortened here, kept whole by us.
 ACCOUNT_REFERENCE_LENGTH = 12
 DESCRIPTION_LENGTH = 13
+_TOKEN = re.compile(r"[\x21-\x7e]{1,2048}")
 
 
 class TokenRefused(Exception):
-    """Daraja gave no access token: wrong credentials, or nothing that can be read."""
+    """Daraja does not accept the consumer key and secret."""
 
     def __init__(self, status: int, description: str) -> None:
         self.status = status
         super().__init__(description)
 
 
-def pooled_session() -> requests.Session:
-    """Return a session that keeps connections and never repeats a request by itself."""
-    session = requests.Session()
-    adapter = requests.adapters.HTTPAdapter(
-        pool_connections=4, pool_maxsize=POOL_SIZE, max_retries=0
-    )
-    session.mount("http://", adapter)
-    session.mount("https://", adapter)
-    # A proxy or netrc of the machine must not decide where money goes.
-    session.trust_env = False
-    return session
+class NotSent(Exception):
+    """The request certainly never reached M-Pesa."""
+
+    def __init__(self, description: str, kind: RefusalKind = "unreachable") -> None:
+        self.kind: RefusalKind = kind
+        super().__init__(description)
+
+
+def _plain(text: str) -> str:
+    """Keep what every part of Daraja takes: letters, digits, a few marks and single blanks."""
+    return " ".join(re.sub(r"[^A-Za-z0-9 ._-]", " ", text).split()) or "Payment"
 
 
 def password(shortcode: str, passkey: str, timestamp: str) -> str:
@@ -65,14 +77,16 @@ class MpesaService:
     def __init__(
         self,
         settings: MpesaSettings,
-        session: requests.Session,
+        wires: Wires,
         tokens: TokenCache,
+        breakers: Breakers,
         clock: Callable[[], datetime] = now,
     ) -> None:
         settings.require()
         self.settings = settings
-        self._session = session
+        self._wires = wires
         self._tokens = tokens
+        self._breakers = breakers
         self._clock = clock
 
     def push(self, prompt: StkPush) -> PushAnswer:
@@ -81,12 +95,13 @@ class MpesaService:
         The one repeat is after a refused token: the gateway turned that request away before
         M-Pesa saw it.
         """
+        url, body = self.settings.push_url, self._push_body(prompt)
         try:
-            response = self._post(self.settings.push_url, self._push_body(prompt))
+            response = self._post(self._wires.pushes, url, body)
         except TokenRefused as error:
             return PushRefused("credentials", str(error.status), str(error))
-        except _NotSent as error:
-            return PushRefused("unreachable", "not_sent", str(error))
+        except NotSent as error:
+            return PushRefused(error.kind, "not_sent", str(error))
         except requests.RequestException as error:
             logger.warning("STK push: no answer (%s)", type(error).__name__)
             return PushUnanswered(type(error).__name__)
@@ -96,9 +111,10 @@ class MpesaService:
 
     def query(self, checkout_request_id: str) -> QueryAnswer:
         """Ask Daraja how a prompt ended. Moves nothing."""
+        url, body = self.settings.query_url, self._query_body(checkout_request_id)
         try:
-            response = self._post(self.settings.query_url, self._query_body(checkout_request_id))
-        except (TokenRefused, _NotSent) as error:
+            response = self._post(self._wires.questions, url, body)
+        except (TokenRefused, NotSent) as error:
             return QueryUnanswered(str(error))
         except requests.RequestException as error:
             return QueryUnanswered(type(error).__name__)
@@ -107,31 +123,36 @@ class MpesaService:
         return answer
 
     def test_connection(self) -> None:
-        """Fetch a token. Raises TokenRefused, or requests' errors when nothing answers."""
+        """Fetch a token. Raises TokenRefused, or something else when nothing usable answers."""
         self._fetch_token()
 
-    def _post(self, url: str, body: dict[str, Any]) -> requests.Response:
-        response = self._send(url, body, token := self._token())
+    def _post(self, session: requests.Session, url: str, body: dict[str, Any]) -> requests.Response:
+        response = self._send(session, url, body, token := self._token())
         if says_invalid_token(response):
-            logger.info("Daraja refused the access token: fetching one more and asking again")
+            logger.info("Daraja refused the access token: getting another and asking again")
             self._tokens.forget(self._account, token)
-            response = self._send(url, body, self._token())
+            response = self._send(session, url, body, self._token())
         return response
 
-    def _send(self, url: str, body: dict[str, Any], token: str) -> requests.Response:
-        try:
-            return self._session.post(
+    def _send(
+        self, session: requests.Session, url: str, body: dict[str, Any], token: str
+    ) -> requests.Response:
+        def post() -> requests.Response:
+            return session.post(
                 url,
                 json=body,
                 headers={"Authorization": f"Bearer {token}"},
                 timeout=self._timeout,
                 allow_redirects=False,
             )
-        except (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError) as error:
-            raise _NotSent(f"Failed to connect to M-Pesa API ({type(error).__name__})") from error
+
+        try:
+            return self._breakers.road(url, "stk").guard(post, is_usable)
+        except RoadClosed as error:
+            raise NotSent(str(error)) from error
         except requests.ConnectionError as error:
-            if _never_connected(error):
-                raise _NotSent("Failed to connect to M-Pesa API") from error
+            if never_connected(error):
+                raise NotSent(f"Failed to connect to M-Pesa API ({_name(error)})") from error
             raise
 
     @property
@@ -140,29 +161,35 @@ class MpesaService:
 
     @property
     def _account(self) -> str:
-        return f"{self.settings.token_url} {self.settings.consumer_key}"
+        account = f"{self.settings.token_url} {self.settings.consumer_key}"
+        return hashlib.sha256(account.encode()).hexdigest()
 
     def _token(self) -> str:
+        lease_seconds = max(LEASE_SECONDS, sum(self._timeout) + REPEATS_COST_SECONDS)
         try:
-            return self._tokens.get(self._account, self._fetch_token)
+            return self._tokens.get(self._account, self._fetch_token, lease_seconds)
+        except (RoadClosed, TokenUnavailable) as error:
+            raise NotSent(str(error)) from error
         except requests.RequestException as error:
             # Without a token nothing can have been sent, however this request ended.
-            raise _NotSent(f"Failed to connect to M-Pesa API ({type(error).__name__})") from error
+            raise NotSent(f"Failed to connect to M-Pesa API ({_name(error)})") from error
 
     def _fetch_token(self) -> AccessToken:
-        response = self._session.get(
-            self.settings.token_url,
-            auth=(self.settings.consumer_key or "", self.settings.consumer_secret or ""),
-            timeout=self._timeout,
-            allow_redirects=False,
-        )
+        url = self.settings.token_url
+
+        def get() -> requests.Response:
+            return self._wires.questions.get(
+                url,
+                auth=(self.settings.consumer_key or "", self.settings.consumer_secret or ""),
+                timeout=self._timeout,
+                allow_redirects=False,
+            )
+
+        response = self._breakers.road(url, "token").guard(get, _is_not_5xx)
         body = body_of(response)
         value = body.get("access_token")
-        if response.status_code >= 500:
-            raise _NotSent(f"Daraja's token service answered HTTP {response.status_code}")
-        if response.status_code != 200 or not isinstance(value, str) or not value:
-            # A wrong key or secret gets HTTP 400 with an empty body (recorded traffic).
-            raise TokenRefused(response.status_code, "Invalid credentials: no access token given")
+        if response.status_code != 200 or not isinstance(value, str) or not _TOKEN.fullmatch(value):
+            raise _no_token(response.status_code, bool(body))
         logger.info("access token fetched")
         return AccessToken(value, _seconds(body.get("expires_in")))
 
@@ -183,28 +210,35 @@ class MpesaService:
             "PartyB": self.settings.shortcode,
             "PhoneNumber": prompt.phone,
             "CallBackURL": prompt.callback_url,
-            "AccountReference": prompt.account_reference[:ACCOUNT_REFERENCE_LENGTH],
-            "TransactionDesc": prompt.description[:DESCRIPTION_LENGTH],
+            "AccountReference": _plain(prompt.account_reference)[:ACCOUNT_REFERENCE_LENGTH],
+            "TransactionDesc": _plain(prompt.description)[:DESCRIPTION_LENGTH],
         }
 
     def _query_body(self, checkout_request_id: str) -> dict[str, Any]:
         return self._signed() | {"CheckoutRequestID": checkout_request_id}
 
 
-class _NotSent(Exception):
-    """The request certainly never reached M-Pesa."""
+def _is_not_5xx(response: requests.Response) -> bool:
+    return response.status_code < 500
 
 
-def _never_connected(error: requests.ConnectionError) -> bool:
-    """Tell a refused connection or unknown host from one that broke after sending."""
-    cause = error.args[0] if error.args else None
-    reason = getattr(cause, "reason", cause)
-    return type(reason).__name__ in ("NewConnectionError", "NameResolutionError")
+def _no_token(status: int, has_body: bool) -> TokenRefused | NotSent:
+    """Say why there is no token. A wrong key or secret is HTTP 400, empty (recorded traffic)."""
+    if status == 429 or (status in TOO_MUCH and not has_body):
+        return NotSent("Daraja's gateway asks for fewer requests", "throttled")
+    if 400 <= status < 500:
+        return TokenRefused(status, "Invalid credentials: no access token given")
+    return NotSent(f"Daraja's token service answered HTTP {status} without a token")
+
+
+def _name(error: Exception) -> str:
+    return type(error).__name__
 
 
 def _seconds(expires_in: object) -> float:
     # Recorded answers carry the string "3599"; one documentation sample has a bare number.
     try:
-        return float(str(expires_in))
+        seconds = float(str(expires_in))
     except ValueError:
         return 3599.0
+    return seconds if seconds > 0 else 3599.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID, uuid4
@@ -13,19 +14,12 @@ from app.accounts.models import Person
 from app.core.clock import now
 from app.core.columns import BigId, UtcDateTime
 from app.extensions import Model
+from app.orders.states import OrderStatus
 
 
 class Kind(StrEnum):
     GOODS = "goods"
     COURSE = "course"
-
-
-class OrderStatus(StrEnum):
-    PENDING = "pending"
-    PAID = "paid"
-    CANCELLED = "cancelled"
-    EXPIRED = "expired"
-    REVIEW = "review"
 
 
 class Product(Model):
@@ -52,8 +46,9 @@ class Product(Model):
 class Order(Model):
     """What somebody wants and has promised to pay.
 
-    ``id`` is the number people see. ``reference``, at most 12 letters and digits, goes to M-Pesa
-    as AccountReference, and is the account number for whoever pays the paybill by hand.
+    One without lines and perhaps without a person is an invoice: a caller's own amount under the
+    caller's own reference. ``id`` is the number people see. ``reference``, at most 12 letters and
+    digits, is the account number for whoever pays the paybill by hand.
     """
 
     __tablename__ = "orders"
@@ -66,8 +61,13 @@ class Order(Model):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     uuid: Mapped[UUID] = mapped_column(default=uuid4, unique=True)
     reference: Mapped[str] = mapped_column(String(12), unique=True)
-    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"))
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
     status: Mapped[str] = mapped_column(String(16), default=OrderStatus.PENDING)
+    #: What a caller who brings an amount of their own calls it, and what it is for.
+    external_reference: Mapped[str | None] = mapped_column(String(255), index=True)
+    description: Mapped[str | None] = mapped_column(String(255))
+    #: Held while the order is pending: asking for the same thing again finds this order.
+    open_key: Mapped[str | None] = mapped_column(String(64), unique=True)
     total_cents: Mapped[int] = mapped_column(BigId)
     currency: Mapped[str] = mapped_column(String(3), default="KES")
     cart_key: Mapped[str | None] = mapped_column(String(64))
@@ -76,12 +76,36 @@ class Order(Model):
     held_until: Mapped[datetime] = mapped_column(UtcDateTime)
     paid_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
-    person: Mapped[Person] = relationship()
+    person: Mapped[Person | None] = relationship()
     lines: Mapped[list[OrderLine]] = relationship(order_by="OrderLine.id", lazy="selectin")
 
     @property
     def number(self) -> int:
         return self.id
+
+    @property
+    def account_reference(self) -> str:
+        """Return what M-Pesa shows as the account: the caller's own reference where it has one.
+
+        Daraja takes at most 12 characters; odd ones are taken out of the copy that goes there.
+        """
+        own = re.sub(r"[^A-Za-z0-9-]", "", self.external_reference or "")
+        return own[:12] or self.reference
+
+
+class OrderEntry(Model):
+    """One thing that happened to an order: who, what, when and why. Never changed."""
+
+    __tablename__ = "order_timeline"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), index=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+    event: Mapped[str] = mapped_column(String(32))
+    from_status: Mapped[str] = mapped_column(String(16))
+    to_status: Mapped[str] = mapped_column(String(16))
+    actor: Mapped[str] = mapped_column(String(80))
+    why: Mapped[str] = mapped_column(Text)
 
 
 class OrderLine(Model):

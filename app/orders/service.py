@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from flask import current_app
@@ -15,10 +16,12 @@ from sqlalchemy.orm import Session
 from app.accounts.models import Person
 from app.core.clock import now
 from app.core.errors import NotFound, OutOfStock, ValidationError
+from app.core.money import kes
 from app.core.statements import insert_or_nothing, rows_changed
 from app.core.unit_of_work import transaction
 from app.extensions import db
-from app.orders.models import Enrolment, Kind, Order, OrderLine, OrderStatus, Product
+from app.orders.models import Enrolment, Kind, Order, OrderEntry, OrderLine, Product
+from app.orders.states import OrderEvent, OrderStatus, order_target
 
 MAX_LINES = 50
 MAX_QUANTITY = 99
@@ -105,19 +108,58 @@ def list_orders(person: Person, page: int, per_page: int) -> tuple[Sequence[Orde
     return rows.all(), total
 
 
-def close_order(session: Session, order_id: int, ending: OrderStatus) -> bool:
-    """Move a pending order to cancelled or expired and release its goods; False if it is not
-    pending any more. For use inside a transaction.
+def move_order(
+    session: Session, order: Order, event: OrderEvent, actor: str, why: str, **changes: Any
+) -> bool:
+    """Move an order along the edge that ``event`` names, by compare-and-set, with its timeline.
+
+    For use inside a transaction that holds the order's lock. Returns False where the event
+    changes nothing from the present status.
     """
-    closed = rows_changed(
-        session,
-        update(Order)
-        .where(Order.id == order_id, Order.status == OrderStatus.PENDING)
-        .values(status=ending),
-    )
-    if closed != 1:
+    source, target = order.status, order_target(order.status, event)
+    if target is None:
         return False
-    for line in session.scalars(_lines_of(order_id).where(OrderLine.held)):
+    compare_and_set = (
+        update(Order)
+        .where(Order.id == order.id, Order.status == source)
+        .values(status=target, open_key=None, **changes)
+    )
+    if rows_changed(session, compare_and_set) != 1:
+        return False
+    note(session, order.id, event, source, target, actor, why)
+    session.refresh(order)
+    return True
+
+
+def note(
+    session: Session,
+    order_id: int,
+    event: str,
+    source: str,
+    target: str,
+    actor: str,
+    why: str,
+) -> None:
+    """Write a line of an order's timeline, in the caller's transaction."""
+    session.add(
+        OrderEntry(
+            order_id=order_id,
+            event=event,
+            from_status=source,
+            to_status=target,
+            actor=actor[:80],
+            why=why,
+        )
+    )
+
+
+def close_order(session: Session, order: Order, event: OrderEvent, actor: str, why: str) -> bool:
+    """Cancel or expire a pending order and release its goods; False if it is not pending any
+    more. For use inside a transaction that holds the order's lock.
+    """
+    if not move_order(session, order, event, actor, why):
+        return False
+    for line in session.scalars(_lines_of(order.id).where(OrderLine.held)):
         _return_to_stock(session, line)
         line.held = False
     return True
@@ -147,6 +189,17 @@ def fulfil(session: Session, order: Order) -> None:
                 order.review_reason = "paid_but_out_of_stock"
         if line.kind == Kind.COURSE:
             _enrol(session, order, line.product_id)
+
+
+def acknowledge(order_id: int, actor: str, why: str) -> bool:
+    """Note that a person has settled what was wrong with a paid order; False when nothing was."""
+    with transaction() as session:
+        order = lock_order(session, order_id)
+        if order.status != OrderStatus.PAID or order.review_reason is None:
+            return False
+        note(session, order.id, "acknowledged", order.status, order.status, actor, why)
+        order.review_reason = None
+        return True
 
 
 def overdue_order_ids(limit: int) -> Sequence[int]:
@@ -205,7 +258,7 @@ def _write_order(
     ]
     minutes = current_app.extensions["lipa_settings"].order_hold_minutes
     order = Order(
-        reference=_new_reference(),
+        reference=new_reference(),
         person_id=person_id,
         total_cents=sum(line.total_cents for line in lines),
         cart_key=key,
@@ -214,6 +267,8 @@ def _write_order(
     )
     session.add(order)
     session.flush()
+    placed = f"{kes(order.total_cents)} for {len(lines)} lines"
+    note(session, order.id, OrderEvent.PLACED, "", order.status, f"person {person_id}", placed)
     return order
 
 
@@ -264,5 +319,5 @@ def _lines_of(order_id: int):  # type: ignore[no-untyped-def]
     return select(OrderLine).where(OrderLine.order_id == order_id).order_by(OrderLine.product_id)
 
 
-def _new_reference() -> str:
+def new_reference() -> str:
     return "".join(secrets.choice(_REFERENCE_ALPHABET) for _ in range(_REFERENCE_LENGTH))

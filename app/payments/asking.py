@@ -10,7 +10,9 @@ from app.core.clock import now
 from app.core.unit_of_work import after_commit, transaction
 from app.payments.models import Payment
 from app.payments.schedule import MINIMUM_PAUSE_SECONDS
-from app.payments.signals import check_wanted
+from app.payments.signals import check_wanted, payment_watched
+
+_PAUSE = timedelta(seconds=MINIMUM_PAUSE_SECONDS)
 
 
 def ask_soon(payment_id: int, adopted_id: str | None = None) -> str:
@@ -28,7 +30,7 @@ def ask_soon(payment_id: int, adopted_id: str | None = None) -> str:
             return f"the payment is {payment.status}"
         due = now()
         if payment.last_asked_at is not None:
-            due = max(due, payment.last_asked_at + timedelta(seconds=MINIMUM_PAUSE_SECONDS))
+            due = max(due, payment.last_asked_at + _PAUSE)
         session.execute(
             update(Payment)
             .where(Payment.id == payment_id)
@@ -39,6 +41,13 @@ def ask_soon(payment_id: int, adopted_id: str | None = None) -> str:
 
 
 def wake(payment: Payment) -> None:
-    """Let a shopper's poll start a question that is due; never wait for its answer."""
-    if payment.next_check_at is not None and payment.next_check_at <= now():
-        check_wanted.send(payment_id=payment.id, at=now())
+    """Let a shopper's poll start a question; never wait for its answer.
+
+    What is due is asked. While somebody watches, Daraja is asked as often as the pause allows,
+    once the engine has begun to ask.
+    """
+    moment, asked_at = now(), payment.last_asked_at
+    if payment.next_check_at is not None and payment.next_check_at <= moment:
+        check_wanted.send(payment_id=payment.id, at=moment)
+    elif payment.is_live and asked_at and moment - asked_at >= _PAUSE:
+        payment_watched.send(payment_id=payment.id)

@@ -9,40 +9,56 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, or_, select, true, update
 
 from app.accounts.models import Person
-from app.core.clock import now
+from app.core import idempotency
+from app.core.clock import now, steadiness
 from app.core.statements import rows_changed
-from app.core.unit_of_work import end_reads, transaction
+from app.core.unit_of_work import after_commit, end_reads, transaction
 from app.extensions import db
 from app.mpesa.messages import QueryAnswer, QueryFinal
 from app.mpesa.settings import MissingSettings
 from app.orders import service as orders
-from app.orders.models import OrderStatus
-from app.payments import inbox
+from app.orders.states import OrderEvent
+from app.payments import inbox, strays
 from app.payments.asking import ask_soon
+from app.payments.evidence import Evidence, Outcome
 from app.payments.models import Payment
+from app.payments.pace import may_ask
 from app.payments.provider import mpesa
-from app.payments.queries import attempts_of, live_attempt
-from app.payments.schedule import MAX_CHECKS, MINIMUM_PAUSE_SECONDS, pause_after
-from app.payments.settle import Evidence, Outcome, go_quiet, settle
+from app.payments.queries import amount_paid_cents, attempts_of, live_attempt
+from app.payments.schedule import (
+    LONGEST_PAUSE_SECONDS,
+    MAX_CHECKS,
+    MINIMUM_PAUSE_SECONDS,
+    QUIET_SECONDS,
+    pause_after,
+)
+from app.payments.settle import go_quiet, settle
 from app.payments.signals import check_wanted
-from app.payments.states import LIVE
+from app.settings.service import settings
 
 logger = logging.getLogger("payments.mpesa")
 
 SWEEP_LIMIT = 200
 
 
-def ask(payment_id: int) -> str:
-    """Ask Daraja about a payment if it is due, and act on the answer; return what came of it."""
-    checkout_request_id = _claim(payment_id)
+def ask(payment_id: int, *, at_once: bool = False) -> str:
+    """Ask Daraja about a payment if it is due, and act on the answer; return what came of it.
+
+    ``at_once`` asks before it is due, for a caller whose document promises a live answer; even
+    then one payment is asked about at most once in MINIMUM_PAUSE_SECONDS.
+    """
+    checkout_request_id = _claim(payment_id, at_once)
     if checkout_request_id is None:
         return "not due"
     if not checkout_request_id:
-        return go_quiet(payment_id)
+        return "the clock was set" if _clock_was_set() else go_quiet(payment_id)
+    if not may_ask():
+        return "asked too often" if at_once else _put_off(payment_id)
     end_reads()
     try:
         answer = mpesa().query(checkout_request_id)
@@ -50,6 +66,11 @@ def ask(payment_id: int) -> str:
         logger.error("cannot ask about a payment: %s", error)
         return str(error)
     return _learn(payment_id, answer)
+
+
+def look(payment_id: int) -> str:
+    """Ask about a payment that somebody watches, as far as the pause allows."""
+    return ask(payment_id, at_once=True)
 
 
 def check_now(order_ref: object, person: Person) -> None:
@@ -62,64 +83,102 @@ def check_now(order_ref: object, person: Person) -> None:
 
 def sweep() -> int:
     """Find everything that is due, whatever the queue has lost; return how much was done."""
-    due = _due_ids()
-    for payment_id in due:
-        _guarded(ask, payment_id)
     unhandled = inbox.unhandled_ids(SWEEP_LIMIT)
     for inbox_id in unhandled:
-        _guarded(inbox.handle, inbox_id)
+        _guarded(inbox.handle_again, inbox_id)
     overdue = orders.overdue_order_ids(SWEEP_LIMIT)
     for order_id in overdue:
         _guarded(expire_order, order_id)
+    # What waits for Daraja comes last: it may be slow, and nothing else shall wait for it.
+    due = _due_ids()
+    for payment_id in due:
+        _guarded(ask, payment_id)
+    unknown = strays.due_ids(SWEEP_LIMIT)
+    for inbox_id in unknown:
+        _guarded(strays.ask, inbox_id)
     inbox.prune()
-    return len(due) + len(unhandled) + len(overdue)
+    idempotency.prune()
+    return len(due) + len(unhandled) + len(unknown) + len(overdue)
 
 
 def expire_order(order_id: int) -> bool:
-    """Release an order that nobody paid in time, unless a prompt for it may be open."""
+    """Release an order that nobody paid in time, unless a prompt for it may be open.
+
+    One that was paid in part is put before a person: its money must not vanish with it.
+    """
     with transaction() as session:
-        orders.lock_order(session, order_id)
+        order = orders.lock_order(session, order_id)
         if live_attempt(session, order_id) is not None:
             return False
-        return orders.close_order(session, order_id, OrderStatus.EXPIRED)
+        why = "it was not paid in time"
+        if amount_paid_cents(session, order_id) == 0:
+            return orders.close_order(session, order, OrderEvent.EXPIRED, "engine", why)
+        event, reason = OrderEvent.MONEY_QUESTIONED, "part_paid"
+        return orders.move_order(session, order, event, "engine", why, review_reason=reason)
+
+
+def _clock_was_set() -> bool:
+    """Tell whether the age of a prompt cannot be told, since the clock jumped a moment ago."""
+    since = steadiness.seconds_since_jump()
+    return since is not None and since < settings().stk_prompt_seconds + QUIET_SECONDS
+
+
+def _is_due(moment: datetime) -> ColumnElement[bool]:
+    """Hold for what is due, and for what only a clock that was set back keeps from being due."""
+    never = moment + timedelta(seconds=LONGEST_PAUSE_SECONDS)
+    return or_(Payment.next_check_at <= moment, Payment.next_check_at > never)
 
 
 def _due_ids() -> list[int]:
     query = (
-        select(Payment.id)
-        .where(Payment.next_check_at <= now())
-        .order_by(Payment.next_check_at)
-        .limit(SWEEP_LIMIT)
+        select(Payment.id).where(_is_due(now())).order_by(Payment.next_check_at).limit(SWEEP_LIMIT)
     )
     return list(db.session.scalars(query))
 
 
-def _claim(payment_id: int) -> str | None:
+def _put_off(payment_id: int) -> str:
+    """Come back when Daraja's rate limit allows. A question that was not asked does not count."""
+    later = now() + timedelta(seconds=MINIMUM_PAUSE_SECONDS)
+    with transaction() as session:
+        put_off = (
+            update(Payment)
+            .where(Payment.id == payment_id, Payment.next_check_at.is_not(None))
+            .values(next_check_at=later, checks=Payment.checks - 1)
+        )
+        session.execute(put_off)
+        after_commit(lambda: check_wanted.send(payment_id=payment_id, at=later))
+    return "Daraja is asked later: its rate limit is used up"
+
+
+def _claim(payment_id: int, at_once: bool) -> str | None:
     """Take the right to ask: None when it is not due, "" when there is nothing to ask by."""
     moment = now()
     asked_long_ago = or_(
         Payment.last_asked_at.is_(None),
         Payment.last_asked_at <= moment - timedelta(seconds=MINIMUM_PAUSE_SECONDS),
+        Payment.last_asked_at > moment,
     )
     with transaction() as session:
         payment = session.get(Payment, payment_id, populate_existing=True)
         if payment is None or payment.is_settled:
             return None
-        checks = payment.checks + 1
-        claim = (
-            update(Payment)
-            .where(Payment.id == payment_id, Payment.next_check_at <= moment, asked_long_ago)
-            .values(checks=checks, last_asked_at=moment, next_check_at=_next_time(payment, checks))
-        )
+        if at_once and payment.checkout_request_id is None:
+            return None
+        due = true() if at_once else _is_due(moment)
+        claim = update(Payment).where(Payment.id == payment_id, due, asked_long_ago)
+        claim = claim.values(last_asked_at=moment, **({} if at_once else _next_turn(payment)))
         won = rows_changed(session, claim) == 1
         return (payment.checkout_request_id or "") if won else None
 
 
-def _next_time(payment: Payment, checks: int) -> datetime | None:
-    """Return when to ask again. An ended attempt was asked about because of late news: once."""
-    if payment.status not in LIVE or checks >= MAX_CHECKS:
-        return None
-    return now() + pause_after(checks)
+def _next_turn(payment: Payment) -> dict[str, Any]:
+    """Say when to ask again unless this question is answered with an end.
+
+    Only the engine's own questions count: who asks at once must not use up its patience.
+    """
+    checks = payment.checks + 1
+    later = now() + pause_after(checks) if checks < MAX_CHECKS else None
+    return {"checks": checks, "next_check_at": later}
 
 
 def _learn(payment_id: int, answer: QueryAnswer) -> str:

@@ -12,20 +12,25 @@ import hashlib
 import hmac
 import logging
 import re
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import case, delete, or_, select, update
+from sqlalchemy.orm import Session
 from werkzeug.datastructures import Headers
 
 from app.core.clock import now
 from app.core.statements import insert_or_nothing
-from app.core.unit_of_work import transaction
+from app.core.unit_of_work import rehearsal, transaction
 from app.extensions import db
 from app.mpesa.callbacks import Unreadable, read_stk_callback
 from app.mpesa.messages import StkCallback
+from app.orders.models import Order
 from app.payments.asking import ask_soon
+from app.payments.evidence import Evidence, Outcome
 from app.payments.models import InboxMessage, Payment
-from app.payments.settle import Evidence, Outcome, settle
+from app.payments.schedule import pause_after
+from app.payments.settle import RECEIPT_REUSED, settle
 
 logger = logging.getLogger("payments.mpesa")
 
@@ -33,8 +38,23 @@ MAX_BODY_BYTES = 64 * 1024
 #: Only this many callbacks without any proof are kept; the oldest make room.
 MOST_UNPROVEN = 10_000
 _KEPT_HEADERS = ("Content-Type", "User-Agent", "Businessshortcode", "X-Forwarded-For")
+#: Whoever kept a callback is given so long to act on it before the sweep does.
+HANDLING_SECONDS = 10
+#: A callback that cannot be acted on is tried so often, and then left to a person.
+MOST_TRIES = 10
+#: An unknown id may be that of a push whose answer is still on its way.
+STRAY_SECONDS = 30
 _OVERTAKERS = 20
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """What a dry run found: the verdict, and how payment and order stand before and after."""
+
+    verdict: str
+    before: dict[str, str]
+    after: dict[str, str]
 
 
 def payment_of_token(token: str | None) -> int | None:
@@ -86,16 +106,46 @@ def handle(inbox_id: int) -> str:
         return _close(inbox_id, f"unreadable: {error}", None, None)
     payment, token_fits = _match(message, callback)
     if payment is None:
-        return _close(inbox_id, "unknown CheckoutRequestID", None, callback)
+        return _close(inbox_id, *_unknown(message, callback))
     payment_id = payment.id
     if _may_settle(message, token_fits, payment, callback):
-        proven = message.origin_proven and token_fits
-        verdict = settle(payment_id, _outcome(callback, proven, message))
+        verdict = _settle(payment_id, callback, message, token_fits)
     else:
         adopted = callback.checkout_request_id if token_fits else None
-        proofs = _proof_words(message.origin_proven, token_fits)
+        proofs = _proof_words(message.origin_proven, token_fits, callback)
         verdict = f"{proofs}: {ask_soon(payment_id, adopted)}"
     return _close(inbox_id, verdict, payment_id, callback)
+
+
+def handle_again(inbox_id: int) -> str:
+    """Act on a kept callback. What goes wrong is noted: it is tried again, later each time, and
+    stands before a person after MOST_TRIES. Raises what went wrong.
+    """
+    try:
+        return handle(inbox_id)
+    except Exception as error:
+        db.session.rollback()
+        _note_failure(inbox_id, error)
+        raise
+
+
+def _note_failure(inbox_id: int, error: Exception) -> None:
+    with transaction() as session:
+        message = session.get_one(InboxMessage, inbox_id, populate_existing=True)
+        message.tries += 1
+        message.next_try_at = now() + pause_after(message.tries)
+        message.verdict = f"not acted on yet, tried {message.tries}x: {type(error).__name__}"
+
+
+def dry_run(inbox_id: int) -> Rehearsed:
+    """Tell what today's code would do with a kept callback, and do nothing.
+
+    The very same code acts, in a transaction that is never committed.
+    """
+    with rehearsal() as session:
+        before = _standing_of(session, inbox_id)
+        verdict = handle(inbox_id)
+        return Rehearsed(verdict, before, _standing_of(session, inbox_id))
 
 
 def handle_overtakers(checkout_request_id: str) -> None:
@@ -114,10 +164,12 @@ def handle_overtakers(checkout_request_id: str) -> None:
 
 def unhandled_ids(limit: int) -> list[int]:
     """Return callbacks that were kept but not acted on: the process ended in between."""
-    before = now() - timedelta(seconds=10)
+    before = now() - timedelta(seconds=HANDLING_SECONDS)
+    due = or_(InboxMessage.next_try_at.is_(None), InboxMessage.next_try_at <= now())
     query = (
         select(InboxMessage.id)
         .where(InboxMessage.handled_at.is_(None), InboxMessage.received_at < before)
+        .where(due, InboxMessage.tries < MOST_TRIES)
         .order_by(InboxMessage.id)
         .limit(limit)
     )
@@ -127,14 +179,16 @@ def unhandled_ids(limit: int) -> list[int]:
 def receipt_told(payment_id: int) -> str | None:
     """Return the receipt that the newest success with some proof names.
 
-    A callback without any proof is never asked: a forger could plant a receipt. Of one with a
-    single proof only the receipt is taken, never the amount: no query confirms an amount, and
-    what a prompt asks for cannot be changed by its payer.
+    The attempt's own token is believed before a caller's address, and a callback without any
+    proof never: a forger could plant a receipt. Of one with a single proof only the receipt is
+    taken, never the amount: no query confirms an amount, and what a prompt asks for cannot be
+    changed by its payer.
     """
+    has_token = case((InboxMessage.token_payment_id == payment_id, 1), else_=0)
     kept = db.session.scalars(
         select(InboxMessage)
         .where(InboxMessage.payment_id == payment_id)
-        .order_by(InboxMessage.id.desc())
+        .order_by(has_token.desc(), InboxMessage.id.desc())
         .limit(_OVERTAKERS)
     )
     for message in kept:
@@ -180,10 +234,33 @@ def _match(message: InboxMessage, callback: StkCallback) -> tuple[Payment | None
     return named, fits and _merchant_fits(named, callback)
 
 
+def _settle(payment_id: int, callback: StkCallback, message: InboxMessage, token_fits: bool) -> str:
+    proven = message.origin_proven and token_fits
+    verdict = settle(payment_id, _outcome(callback, proven, message))
+    if verdict == RECEIPT_REUSED:
+        return f"its receipt is another payment's: {ask_soon(payment_id)}"
+    return verdict
+
+
+def _unknown(
+    message: InboxMessage, callback: StkCallback
+) -> tuple[str, int | None, StkCallback, datetime | None]:
+    """Give the verdict on a callback that names nothing of ours.
+
+    From a proven address it may speak of money that moved all the same, so Daraja is asked, once
+    the answer to a push that it overtook would have come.
+    """
+    worth_asking = message.origin_proven and callback.is_success and not callback.is_doubtful
+    if not worth_asking:
+        return "unknown CheckoutRequestID", None, callback, None
+    due = now() + timedelta(seconds=STRAY_SECONDS)
+    return "unknown CheckoutRequestID: Daraja will be asked", None, callback, due
+
+
 def _may_settle(
     message: InboxMessage, token_fits: bool, payment: Payment, callback: StkCallback
 ) -> bool:
-    if callback.is_bare:
+    if callback.is_doubtful:
         return False
     if payment.is_completed:
         # The money is confirmed already; all that can be learned here is its receipt.
@@ -197,7 +274,11 @@ def _merchant_fits(payment: Payment | None, callback: StkCallback) -> bool:
 
 
 def _close(
-    inbox_id: int, verdict: str, payment_id: int | None, callback: StkCallback | None
+    inbox_id: int,
+    verdict: str,
+    payment_id: int | None,
+    callback: StkCallback | None,
+    next_try_at: datetime | None = None,
 ) -> str:
     with transaction() as session:
         session.execute(
@@ -208,6 +289,7 @@ def _close(
                 payment_id=payment_id,
                 checkout_request_id=callback.checkout_request_id if callback else None,
                 handled_at=now(),
+                next_try_at=next_try_at,
             )
         )
     logger.info("M-Pesa callback %s: %s", inbox_id, verdict)
@@ -221,14 +303,15 @@ def _outcome(callback: StkCallback, proven: bool, message: InboxMessage) -> Outc
         evidence=Evidence.PROVEN_CALLBACK if proven else Evidence.CALLBACK,
         actor=f"daraja: callback {message.id} from {message.peer}",
         amount_cents=callback.amount_cents,
-        amount_problem=callback.amount_problem,
         receipt=callback.receipt,
         checkout_request_id=callback.checkout_request_id,
         merchant_request_id=callback.merchant_request_id,
     )
 
 
-def _proof_words(origin_proven: bool, token_fits: bool) -> str:
+def _proof_words(origin_proven: bool, token_fits: bool, callback: StkCallback) -> str:
+    if callback.amount_problem:
+        return callback.amount_problem
     if origin_proven and token_fits:
         return "success without amount or receipt"
     if token_fits:
@@ -236,3 +319,20 @@ def _proof_words(origin_proven: bool, token_fits: bool) -> str:
     if origin_proven:
         return "caller on the list, token missing or not fitting"
     return "not proven"
+
+
+def _standing_of(session: Session, inbox_id: int) -> dict[str, str]:
+    """Say how the payment and order stand that a callback belongs to."""
+    message = session.get_one(InboxMessage, inbox_id, populate_existing=True)
+    payment_id = message.payment_id or message.token_payment_id
+    if payment_id is None:
+        return {}
+    payment = session.get_one(Payment, payment_id, populate_existing=True)
+    order = session.get_one(Order, payment.order_id, populate_existing=True)
+    return {
+        "payment": payment.public_ref,
+        "payment_status": payment.status,
+        "receipt": payment.mpesa_receipt or "",
+        "order": str(order.number),
+        "order_status": order.status,
+    }

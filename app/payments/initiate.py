@@ -8,15 +8,15 @@ import time
 from datetime import timedelta
 from urllib.parse import urlencode
 
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from app.accounts.models import Person
+from app.core import idempotency
 from app.core.clock import now
 from app.core.errors import (
     AmountMismatch,
-    AmountTooHigh,
-    AmountTooLow,
     Busy,
     Conflict,
     InvalidPhone,
@@ -33,15 +33,18 @@ from app.mpesa.phone import is_wire_form, msisdn
 from app.mpesa.service import MpesaService
 from app.mpesa.settings import MissingSettings
 from app.orders import service as orders
-from app.orders.models import Order, OrderStatus
+from app.orders.models import Order
+from app.orders.states import OrderStatus
 from app.payments import inbox
+from app.payments.methods import require_payable
 from app.payments.models import Payment
 from app.payments.provider import mpesa
 from app.payments.queries import amount_paid_cents, live_attempt
 from app.payments.schedule import FIRST_ASK_SECONDS, quiet_after
-from app.payments.settle import move, note, persistently
+from app.payments.settle import move, persistently
 from app.payments.signals import check_wanted
 from app.payments.states import Event, Status
+from app.payments.timeline import note
 from app.payments.words import refusal
 from app.settings.service import mpesa_settings, settings
 
@@ -49,6 +52,7 @@ logger = logging.getLogger("payments.mpesa")
 
 _SUFFIX_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _NAME_TRIES = 20
+_NEVER_SENT = ("refused_unreachable", "refused_throttled")
 #: How long a second request waits for the first one's ids before it answers without them.
 FOLLOWER_WAIT_SECONDS = 2.0
 
@@ -67,11 +71,20 @@ def initiate(
     attempt: pending, or unconfirmed when nobody knows whether the prompt was sent. Raises a
     LipaError when nothing was sent.
     """
-    number = _readable_phone(phone, strict_phone)
+    number = readable_phone(phone, strict=strict_phone)
     order = orders.find_order(order_ref, person)
+    return start(order, number, asker=f"person {person.id}", amount_cents=amount_cents)
+
+
+def start(order: Order, number: str, *, asker: str, amount_cents: int | None = None) -> Payment:
+    """Send one prompt for an order to a number of twelve digits; see ``initiate``.
+
+    Whoever calls has found out that ``asker`` may pay this order.
+    """
     order_id, callback_url = order.id, mpesa_settings().callback_url
     service = _service()
-    asker = f"person {person.id}"
+    if (begun := _begun_earlier()) is not None:
+        return _follow(begun)
     payment_id, prompt = _write_intent(order_id, number, amount_cents, callback_url, asker)
     if prompt is None:
         return _follow(payment_id)
@@ -107,7 +120,8 @@ def _service() -> MpesaService:
         raise ProviderUnavailable(str(error)) from error
 
 
-def _readable_phone(phone: str, strict: bool) -> str:
+def readable_phone(phone: str, *, strict: bool = False) -> str:
+    """Return a number's twelve digits. ``strict`` takes no other form. Raises InvalidPhone."""
     number = msisdn(phone)
     if number is None or (strict and not is_wire_form(phone)):
         raise InvalidPhone(details={"field": "phone_number"})
@@ -124,14 +138,32 @@ def _write_intent(
                 order = orders.lock_order(session, order_id)
                 live = live_attempt(session, order_id)
                 if live is not None:
+                    idempotency.bind(session, _subject(live))
                     return live.id, None
                 owed = _owed(session, order, amount_cents)
                 payment = _new_attempt(session, order, phone, owed, asker)
+                idempotency.bind(session, _subject(payment))
                 return payment.id, _prompt(payment, order, callback_url)
         except IntegrityError:
             # Either another request's attempt is live now, or the TXN name was taken.
             continue
     raise PaymentInProgress(retry_after_seconds=5)
+
+
+def _subject(payment: Payment) -> str:
+    return f"payment:{payment.id}"
+
+
+def _begun_earlier() -> int | None:
+    """Return the attempt that an interrupted run of this very request had begun.
+
+    One that never reached Daraja counts for nothing: the repetition begins anew.
+    """
+    subject = idempotency.subject()
+    if subject is None:
+        return None
+    payment = db.session.get_one(Payment, int(subject.removeprefix("payment:")))
+    return None if payment.reason in _NEVER_SENT else payment.id
 
 
 def _owed(session: Session, order: Order, stated_cents: int | None) -> int:
@@ -146,11 +178,7 @@ def _owed(session: Session, order: Order, stated_cents: int | None) -> int:
     owed = order.total_cents - amount_paid_cents(session, order.id)
     if stated_cents is not None and stated_cents != owed:
         raise AmountMismatch(shillings_number(owed))
-    if owed < 100:
-        raise AmountTooLow
-    most = settings().max_amount_shillings
-    if owed > most * 100:
-        raise AmountTooHigh(most)
+    require_payable(owed)
     return owed
 
 
@@ -180,8 +208,8 @@ def _prompt(payment: Payment, order: Order, callback_url: str) -> StkPush:
     return StkPush(
         amount=whole_shillings(payment.amount_cents),
         phone=payment.phone,
-        account_reference=order.reference,
-        description=f"Order {order.number}",
+        account_reference=order.account_reference,
+        description=order.description or f"Order {order.number}",
         callback_url=with_token(callback_url, payment.callback_token),
     )
 
@@ -204,18 +232,7 @@ def new_reference(prefix: str = "TXN") -> str:
 def _apply_answer(session: Session, payment_id: int, answer: PushAnswer) -> None:
     actor = "daraja: push answer"
     if isinstance(answer, PushAccepted):
-        due = now() + timedelta(seconds=FIRST_ASK_SECONDS)
-        move(
-            session,
-            payment_id,
-            Event.PUSH_ACCEPTED,
-            actor,
-            "Daraja queued the prompt",
-            merchant_request_id=answer.merchant_request_id,
-            checkout_request_id=answer.checkout_request_id,
-            next_check_at=due,
-        )
-        after_commit(lambda: check_wanted.send(payment_id=payment_id, at=due))
+        _apply_acceptance(session, payment_id, answer, actor)
     elif isinstance(answer, PushRefused):
         move(
             session,
@@ -230,6 +247,25 @@ def _apply_answer(session: Session, payment_id: int, answer: PushAnswer) -> None
         )
     else:
         move(session, payment_id, Event.PUSH_UNANSWERED, actor, answer.why)
+
+
+def _apply_acceptance(session: Session, payment_id: int, answer: PushAccepted, actor: str) -> None:
+    due = now() + timedelta(seconds=FIRST_ASK_SECONDS)
+    ids = {
+        "merchant_request_id": answer.merchant_request_id,
+        "checkout_request_id": answer.checkout_request_id,
+        "next_check_at": due,
+    }
+    why = "Daraja queued the prompt"
+    if not move(session, payment_id, Event.PUSH_ACCEPTED, actor, why, **ids):
+        payment = session.get_one(Payment, payment_id, populate_existing=True)
+        if payment.checkout_request_id is None:
+            # It was given up before its answer came: what the prompt brings is still ours.
+            late = update(Payment).where(Payment.id == payment_id).values(**ids)
+            session.execute(late)
+            status = payment.status
+            note(session, payment_id, Event.PUSH_ACCEPTED, status, status, actor, f"late: {why}")
+    after_commit(lambda: check_wanted.send(payment_id=payment_id, at=due))
 
 
 def _follow(payment_id: int) -> Payment:

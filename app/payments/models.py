@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.accounts.models import Person
@@ -15,8 +15,9 @@ from app.core.clock import now
 from app.core.columns import BigId, UtcDateTime
 from app.extensions import Model
 from app.orders.models import Order
-from app.payments.states import LIVE, Status
+from app.payments.states import LIVE, Standing, Status
 
+_OPEN_SQL = text(f"standing != '{Standing.EXACT}' AND decided_at IS NULL")
 _LIVE_SQL = text("status IN ({})".format(", ".join(f"'{status}'" for status in sorted(LIVE))))
 
 
@@ -58,7 +59,6 @@ class Payment(Model):
     merchant_request_id: Mapped[str | None] = mapped_column(String(128))
     checkout_request_id: Mapped[str | None] = mapped_column(String(128), unique=True)
     mpesa_receipt: Mapped[str | None] = mapped_column(String(20), unique=True)
-    received_cents: Mapped[int | None] = mapped_column(BigId)
     result_code: Mapped[str | None] = mapped_column(String(32))
     result_desc: Mapped[str | None] = mapped_column(String(500))
     reason: Mapped[str | None] = mapped_column(String(32))
@@ -70,9 +70,16 @@ class Payment(Model):
     next_check_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     checks: Mapped[int] = mapped_column(default=0)
+    reviewed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     order: Mapped[Order] = relationship()
     person: Mapped[Person | None] = relationship()
+    credit: Mapped[Credit | None] = relationship(back_populates="payment", lazy="joined")
+
+    @property
+    def received_cents(self) -> int | None:
+        """What came in by this attempt, in cents; None while nothing did."""
+        return self.credit.amount_cents if self.credit else None
 
     @property
     def is_live(self) -> bool:
@@ -84,8 +91,46 @@ class Payment(Model):
         return self.status in (Status.COMPLETED, Status.REVIEW)
 
     @property
+    def needs_review(self) -> bool:
+        """A person has something to decide or to look at here."""
+        flagged = self.review_reason is not None and self.reviewed_at is None
+        return self.status == Status.REVIEW or flagged
+
+    @property
     def is_completed(self) -> bool:
         return self.status == Status.COMPLETED
+
+
+class Credit(Model):
+    """Money that arrived, once, whichever road its news took.
+
+    What an order has been paid is the sum of its credits. ``standing`` says how the money fits;
+    all but exact money waits for a person's decision. Money that names nothing of ours has
+    neither payment nor order until somebody assigns it.
+    """
+
+    __tablename__ = "credits"
+    __table_args__ = (
+        CheckConstraint("amount_cents > 0", name="some_money"),
+        Index("ix_credits_open", "id", sqlite_where=_OPEN_SQL, postgresql_where=_OPEN_SQL),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    order_id: Mapped[int | None] = mapped_column(ForeignKey("orders.id"), index=True)
+    payment_id: Mapped[int | None] = mapped_column(ForeignKey("payments.id"), unique=True)
+    amount_cents: Mapped[int] = mapped_column(BigId)
+    receipt: Mapped[str | None] = mapped_column(String(20), unique=True)
+    phone: Mapped[str | None] = mapped_column(String(64))
+    standing: Mapped[str] = mapped_column(String(16))
+    evidence: Mapped[str] = mapped_column(String(32))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+    decision: Mapped[str | None] = mapped_column(String(16))
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    decided_by: Mapped[str | None] = mapped_column(String(80))
+    decided_why: Mapped[str | None] = mapped_column(Text)
+
+    order: Mapped[Order | None] = relationship()
+    payment: Mapped[Payment | None] = relationship(back_populates="credit")
 
 
 class TimelineEntry(Model):
@@ -111,7 +156,10 @@ class InboxMessage(Model):
     """
 
     __tablename__ = "callback_inbox"
-    __table_args__ = (Index("ix_callback_inbox_unhandled", "handled_at", "id"),)
+    __table_args__ = (
+        Index("ix_callback_inbox_unhandled", "handled_at", "id"),
+        Index("ix_callback_inbox_due", "next_try_at"),
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     natural_key: Mapped[str] = mapped_column(String(64), unique=True)
@@ -126,3 +174,6 @@ class InboxMessage(Model):
     verdict: Mapped[str | None] = mapped_column(String(255))
     received_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
     handled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: How often acting on it went wrong, or Daraja was asked about an id that we do not know.
+    tries: Mapped[int] = mapped_column(default=0, server_default="0")
+    next_try_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -190,7 +190,7 @@ def receipt(transaction_id: str) -> ResponseReturnValue:
         receipt_number=view.number,
         mpesa_receipt=payment.mpesa_receipt,
         paid_at=payment.completed_at or payment.created_at,
-        customer_name=found.person.name,
+        customer_name=found.person.name if found.person else None,
         payer_phone=payment.phone,
         amount=kes(payment.amount_cents, decimals=True),
         order=found,

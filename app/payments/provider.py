@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 from flask import Flask, current_app
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
-from app.mpesa.service import MpesaService, pooled_session
+from app.config import Settings
+from app.mpesa.breaker import Breakers
+from app.mpesa.service import MpesaService
 from app.mpesa.settings import MissingSettings
 from app.mpesa.tokens import TokenCache
+from app.mpesa.wires import Wires
+from app.payments.token_store import DatabaseShelf
 from app.settings.service import mpesa_settings
+
+#: A payment waits no longer for a Redis that hangs.
+REDIS_SECONDS = 0.25
+
+
+class Shared(NamedTuple):
+    """What all requests of one process share."""
+
+    wires: Wires
+    tokens: TokenCache
+    breakers: Breakers
 
 
 def prepare(app: Flask) -> None:
-    """Make what all requests share: one connection pool and one token cache."""
-    app.extensions["lipa_daraja"] = (pooled_session(), TokenCache())
+    """Make the connection pools, the token cache and the circuit breakers."""
+    settings: Settings = app.extensions["lipa_settings"]
+    breakers = Breakers(_redis(settings.redis_url) if settings.redis_url else None)
+    app.extensions["lipa_daraja"] = Shared(Wires(), TokenCache(DatabaseShelf()), breakers)
 
 
 def mpesa() -> MpesaService:
     """Return the service for the present settings. Raises MissingSettings."""
-    session, tokens = _shared()
-    return MpesaService(mpesa_settings(), session, tokens)
+    return MpesaService(mpesa_settings(), *_shared())
 
 
 def is_configured() -> bool:
@@ -32,5 +51,20 @@ def is_configured() -> bool:
     return True
 
 
-def _shared() -> Any:
-    return current_app.extensions["lipa_daraja"]
+def breaker_states() -> dict[str, str]:
+    """Return ``closed``, ``open`` or ``half-open`` for every road to Daraja in use, by name."""
+    return _shared().breakers.states()
+
+
+def _shared() -> Shared:
+    found: Shared = current_app.extensions["lipa_daraja"]
+    return found
+
+
+def _redis(url: str) -> Redis:
+    return Redis.from_url(
+        url,
+        socket_timeout=REDIS_SECONDS,
+        socket_connect_timeout=REDIS_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models import Person
-from app.core.clock import now
 from app.core.errors import NotFound
 from app.extensions import db
 from app.orders.models import Order
-from app.payments.models import InboxMessage, Payment, TimelineEntry
-from app.payments.schedule import QUIET_SECONDS
+from app.payments.models import Credit, InboxMessage, Payment, TimelineEntry
 from app.payments.states import LIVE, Status
 
 _MOST_ATTEMPTS = 100
@@ -29,9 +26,9 @@ def live_attempt(session: Session, order_id: int) -> Payment | None:
 
 
 def amount_paid_cents(session: Session, order_id: int) -> int:
-    """Return what has come in for an order: the sum of what was received, never a flag."""
-    total = select(func.coalesce(func.sum(Payment.received_cents), 0)).where(
-        Payment.order_id == order_id, Payment.received_cents.is_not(None)
+    """Return what has come in for an order: the sum of its credits, never a flag."""
+    total = select(func.coalesce(func.sum(Credit.amount_cents), 0)).where(
+        Credit.order_id == order_id
     )
     return int(session.scalar(total) or 0)
 
@@ -77,27 +74,6 @@ def timeline_of(payment: Payment) -> Sequence[TimelineEntry]:
 def recent(limit: int = 50) -> Sequence[Payment]:
     """Return the newest payments of the whole shop."""
     return db.session.scalars(select(Payment).order_by(Payment.id.desc()).limit(limit)).all()
-
-
-def needing_a_person(limit: int = 100) -> Sequence[Payment]:
-    """Return what a machine should not decide.
-
-    Money in review, news that does not fit, and prompts whose end nobody knows.
-    """
-    quiet_since = now() - timedelta(seconds=QUIET_SECONDS)
-    return db.session.scalars(
-        select(Payment)
-        .where(
-            or_(
-                Payment.status == Status.REVIEW,
-                Payment.review_reason.is_not(None),
-                Payment.reason == "no_answer",
-                Payment.status.in_(LIVE) & (Payment.prompt_expires_at < quiet_since),
-            )
-        )
-        .order_by(Payment.id.desc())
-        .limit(limit)
-    ).all()
 
 
 def figures() -> dict[str, int]:

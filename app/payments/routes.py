@@ -14,10 +14,10 @@ from app.core.money import shillings_number
 from app.core.reading import page_of, parse
 from app.extensions import db
 from app.orders import service as orders
-from app.orders.models import Order, OrderStatus
+from app.orders.models import Order
+from app.orders.states import OrderStatus
 from app.payments import service as payments
 from app.payments.models import Payment
-from app.payments.states import Status
 
 orders_api = Blueprint("orders_api", __name__, url_prefix="/api/orders")
 
@@ -77,7 +77,7 @@ def order_json(order: Order) -> dict[str, Any]:
         "amount_due": shillings_number(max(0, order.total_cents - paid_cents)),
         "review": order.status == OrderStatus.REVIEW
         or order.review_reason is not None
-        or any(attempt.status == Status.REVIEW for attempt in attempts),
+        or any(attempt.needs_review for attempt in attempts),
         "payments": [payment_json(attempt) for attempt in attempts],
         "created_at": iso_seconds(order.created_at),
         "paid_at": iso_seconds(order.paid_at) if order.paid_at else None,
@@ -92,7 +92,7 @@ def payment_json(payment: Payment) -> dict[str, Any]:
         "receipt": payment.mpesa_receipt,
         "result_code": payment.result_code,
         "reason": payment.review_reason or payment.reason,
-        "review": payment.status == Status.REVIEW,
+        "review": payment.needs_review,
         "created_at": iso_seconds(payment.created_at),
     }
 

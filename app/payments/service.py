@@ -9,10 +9,11 @@ from app.core.errors import Conflict, NotFound, PaymentInProgress
 from app.core.unit_of_work import transaction
 from app.extensions import db
 from app.orders import service as orders
-from app.orders.models import Order, OrderStatus
+from app.orders.models import Order
+from app.orders.states import OrderEvent
 from app.payments.asking import wake
 from app.payments.engine import check_now
-from app.payments.initiate import initiate, with_token
+from app.payments.initiate import initiate, readable_phone, start, with_token
 from app.payments.models import Payment
 from app.payments.queries import (
     amount_paid_cents,
@@ -36,7 +37,9 @@ __all__ = [
     "find_payment",
     "initiate",
     "live_attempt",
+    "readable_phone",
     "receipt_for",
+    "start",
     "telling_attempt",
     "timeline_of",
     "wake",
@@ -68,12 +71,17 @@ def cancel_order(ref: object, person: Person) -> Order:
     """Cancel an unpaid order. Raises PaymentInProgress while its prompt may be on a phone."""
     order_id = orders.find_order(ref, person).id
     with transaction() as session:
-        orders.lock_order(session, order_id)
+        order = orders.lock_order(session, order_id)
         if live_attempt(session, order_id) is not None:
             raise PaymentInProgress(
                 "A prompt for this order may be on the phone. Cancel it there, or wait for its end."
             )
-        if not orders.close_order(session, order_id, OrderStatus.CANCELLED):
+        if amount_paid_cents(session, order_id):
+            raise Conflict(
+                "Part of this order is paid. Pay the rest, or ask the shop for a refund."
+            )
+        event, who = OrderEvent.CANCELLED, f"person {person.id}"
+        if not orders.close_order(session, order, event, who, "asked for on the order's page"):
             raise Conflict("Only an order that is still waiting for payment can be cancelled.")
     return db.session.get_one(Order, order_id)
 

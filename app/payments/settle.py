@@ -8,27 +8,38 @@ the same transaction, and the news goes out after its commit.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import replace
+from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from app.core import outbox
 from app.core.clock import now
 from app.core.money import kes
 from app.core.statements import rows_changed
-from app.core.unit_of_work import after_commit, transaction
+from app.core.unit_of_work import transaction
 from app.mpesa.result_codes import stk_result
 from app.orders import service as orders
-from app.orders.models import Order, OrderStatus
-from app.payments.models import Payment, TimelineEntry
+from app.orders.models import Order
+from app.orders.states import OrderEvent
+from app.payments.credits import LostRace, record_credit, standing_of
+from app.payments.evidence import Evidence, Outcome
+from app.payments.models import Payment
 from app.payments.queries import amount_paid_cents
-from app.payments.signals import payment_changed
-from app.payments.states import LIVE, UNPAID_ENDS, Event, Status, target_of
+from app.payments.receipts import is_taken, learn_amount, learn_receipt
+from app.payments.schedule import second_thought_after
+from app.payments.signals import announcement_staged
+from app.payments.states import LIVE, UNPAID_ENDS, Event, Standing, Status, target_of
+from app.payments.timeline import flag, note
 from app.payments.words import reason_of
 
+#: The topic of news about a payment, and the name of its Socket.IO event.
+PAYMENT_UPDATE = "payment_update"
+#: Told of proven news whose receipt is another payment's. It changes nothing until Daraja is asked.
+RECEIPT_REUSED = "receipt_reused"
 _TRIES = 5
 Result = TypeVar("Result")
 _UNPAID_EVENTS = {
@@ -36,34 +47,6 @@ _UNPAID_EVENTS = {
     "timed_out": Event.PROMPT_TIMED_OUT,
     "declined": Event.PAYMENT_DECLINED,
 }
-
-
-class Evidence(StrEnum):
-    """How something came to be known, from the strongest to the weakest."""
-
-    PROVEN_CALLBACK = "callback with both proofs"
-    CALLBACK_AND_QUERY = "callback and query"
-    CALLBACK = "callback with one proof"
-    QUERY = "query"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Proven evidence of how a prompt ended.
-
-    ``amount_cents`` is None where the evidence names no amount (a query does not); the amount
-    of a prompt cannot be changed by the payer, so the attempt's own stands.
-    """
-
-    result_code: str
-    result_desc: str
-    evidence: Evidence
-    actor: str
-    amount_cents: int | None = None
-    amount_problem: str | None = None
-    receipt: str | None = None
-    checkout_request_id: str | None = None
-    merchant_request_id: str | None = None
 
 
 def settle(payment_id: int, outcome: Outcome) -> str:
@@ -74,7 +57,7 @@ def settle(payment_id: int, outcome: Outcome) -> str:
 def go_quiet(payment_id: int) -> str:
     """Close a live attempt that nobody can ask about. Money that comes later still counts."""
     why = "no answer to the push, no callback, and nothing to ask Daraja by"
-    changes = {"reason": "no_answer", "next_check_at": None}
+    changes = {"reason": "no_answer", "review_reason": "no_answer", "next_check_at": None}
     moved = persistently(
         lambda session: move(session, payment_id, Event.WENT_QUIET, "engine", why, **changes)
     )
@@ -116,34 +99,8 @@ def move(
     if rows_changed(session, compare_and_set) != 1:
         raise LostRace
     note(session, payment_id, event, source, target, actor, why)
-    _announce_after_commit(_fresh(session, payment_id))
+    _announce(session, _fresh(session, payment_id))
     return True
-
-
-def note(
-    session: Session,
-    payment_id: int,
-    event: str,
-    source: str,
-    target: str,
-    actor: str,
-    why: str,
-) -> None:
-    """Write a line of a payment's timeline, in the caller's transaction."""
-    session.add(
-        TimelineEntry(
-            payment_id=payment_id,
-            event=event,
-            from_status=source,
-            to_status=target,
-            actor=actor[:80],
-            why=why,
-        )
-    )
-
-
-class LostRace(Exception):
-    """The status was not what it was a moment ago."""
 
 
 def _settle(session: Session, payment_id: int, outcome: Outcome) -> str:
@@ -163,129 +120,95 @@ def _settle(session: Session, payment_id: int, outcome: Outcome) -> str:
         outcome.actor,
         f"{outcome.result_code} {outcome.result_desc}",
         reason=reason_of(outcome.result_code),
-        next_check_at=None,
+        next_check_at=_next_doubt(payment),
         **_common(payment, outcome),
     )
+    if not moved and payment.status in UNPAID_ENDS and outcome.evidence is Evidence.QUERY:
+        payment.next_check_at = second_thought_after(payment.prompt_expires_at, now())
     return str(event) if moved else f"ignored: the payment is {payment.status}"
+
+
+def _next_doubt(payment: Payment) -> datetime | None:
+    """Return when Daraja is asked again about an end without money.
+
+    A question that is due already was called for by other news: it is still to be asked.
+    """
+    due = payment.next_check_at
+    if due is not None and due <= now():
+        return due
+    return second_thought_after(payment.prompt_expires_at, now())
 
 
 def _credit(session: Session, payment: Payment, order: Order, outcome: Outcome) -> str:
     if payment.status not in LIVE | UNPAID_ENDS:
         return _learn_more(session, payment, outcome)
-    event, review_reason = _success_event(session, payment, order, outcome)
-    taken = event is Event.RECEIPT_REUSED
-    received = payment.amount_cents if outcome.amount_cents is None else outcome.amount_cents
+    if is_taken(session, payment.id, outcome):
+        if outcome.evidence is Evidence.PROVEN_CALLBACK:
+            flag(session, payment, RECEIPT_REUSED, outcome.actor, f"names {outcome.receipt}")
+            return RECEIPT_REUSED
+        # Daraja itself says that this prompt was paid, so only the receipt is not to be believed.
+        outcome = replace(outcome, receipt=None)
+        flag(session, payment, RECEIPT_REUSED, outcome.actor, "its receipt is another payment's")
+    standing = standing_of(payment, order, outcome)
+    event = _success_event(payment, standing)
     move(
         session,
         payment.id,
         event,
         outcome.actor,
-        _success_words(outcome, review_reason),
-        # A receipt that settles another payment is not money for this one.
-        received_cents=None if taken or outcome.amount_problem else received,
-        mpesa_receipt=None if taken else outcome.receipt,
+        _success_words(outcome, standing),
+        mpesa_receipt=outcome.receipt,
         completed_at=now(),
         reason=None,
-        review_reason=review_reason,
+        review_reason=payment.review_reason if standing is Standing.EXACT else standing,
         next_check_at=None,
         **_common(payment, outcome),
     )
-    _update_order(session, order, review_reason)
+    record_credit(session, payment, standing, outcome)
+    _update_order(session, order, standing, outcome.actor)
     return str(event)
 
 
-def _success_event(
-    session: Session, payment: Payment, order: Order, outcome: Outcome
-) -> tuple[Event, str | None]:
-    if outcome.amount_problem or (outcome.amount_cents not in (None, payment.amount_cents)):
-        return Event.AMOUNT_DIFFERS, "amount_differs"
-    if _receipt_is_taken(session, payment.id, outcome):
-        return Event.RECEIPT_REUSED, "receipt_reused"
-    if order.status != OrderStatus.PENDING:
-        return Event.ORDER_CLOSED, f"order_was_{order.status}"
+def _success_event(payment: Payment, standing: Standing) -> Event:
+    if standing in (Standing.SHORT, Standing.OVER):
+        return Event.AMOUNT_DIFFERS
+    if standing in (Standing.LATE, Standing.SECOND):
+        return Event.ORDER_CLOSED
     late = payment.status in UNPAID_ENDS
-    return (Event.LATE_CONFIRMATION if late else Event.PAYMENT_CONFIRMED), None
+    return Event.LATE_CONFIRMATION if late else Event.PAYMENT_CONFIRMED
 
 
-def _success_words(outcome: Outcome, review_reason: str | None) -> str:
-    parts = [f"paid, by {outcome.evidence}", outcome.receipt, review_reason, outcome.amount_problem]
+def _success_words(outcome: Outcome, standing: Standing) -> str:
+    told = kes(outcome.amount_cents) if outcome.amount_cents is not None else None
+    parts = [f"paid, by {outcome.evidence}", told, outcome.receipt]
+    if standing is not Standing.EXACT:
+        parts.append(f"this is {standing} money")
     return ", ".join(part for part in parts if part)
 
 
-def _update_order(session: Session, order: Order, review_reason: str | None) -> None:
-    paid = amount_paid_cents(session, order.id)
-    if order.status == OrderStatus.PENDING and paid >= order.total_cents and not review_reason:
-        order.status, order.paid_at = OrderStatus.PAID, now()
-        orders.fulfil(session, order)
-    elif review_reason and order.status != OrderStatus.PAID:
+def _update_order(session: Session, order: Order, standing: Standing, actor: str) -> None:
+    if standing is not Standing.EXACT:
         # Money came for an order that cannot simply be fulfilled: a person decides.
-        order.status, order.review_reason = OrderStatus.REVIEW, review_reason
+        why = f"{standing} money came"
+        event = OrderEvent.MONEY_QUESTIONED
+        orders.move_order(session, order, event, actor, why, review_reason=standing)
+        return
+    paid = amount_paid_cents(session, order.id)
+    if paid >= order.total_cents:
+        why = f"{kes(paid)} of {kes(order.total_cents)} came in"
+        event = OrderEvent.PAID_IN_FULL
+        if orders.move_order(session, order, event, actor, why, paid_at=now()):
+            orders.fulfil(session, order)
 
 
 def _learn_more(session: Session, payment: Payment, outcome: Outcome) -> str:
     """Take from later news what a payment that is settled already lacks."""
-    learned = [_learn_receipt(session, payment, outcome), _learn_amount(session, payment, outcome)]
+    learned = [learn_receipt(session, payment, outcome), learn_amount(session, payment, outcome)]
     told = [words for words in learned if words]
     if not told:
         return f"repeated: the payment is {payment.status}"
-    _announce_after_commit(_fresh(session, payment.id))
+    _announce(session, _fresh(session, payment.id))
     return ", ".join(told)
-
-
-def _learn_receipt(session: Session, payment: Payment, outcome: Outcome) -> str | None:
-    """Fill in the receipt of a payment that a query confirmed before its callback came.
-
-    A callback with both proofs also corrects one that came with less.
-    """
-    proven = outcome.evidence is Evidence.PROVEN_CALLBACK
-    corrects = proven and payment.evidence != Evidence.PROVEN_CALLBACK
-    if not outcome.receipt or outcome.receipt == payment.mpesa_receipt:
-        return None
-    if payment.mpesa_receipt and not corrects:
-        return "ignored: the payment has another receipt"
-    if _receipt_is_taken(session, payment.id, outcome):
-        return "ignored: that receipt belongs to another payment"
-    _set_receipt(session, payment, outcome.receipt, "receipt_learned", outcome.actor)
-    return "receipt learned"
-
-
-def _learn_amount(session: Session, payment: Payment, outcome: Outcome) -> str | None:
-    """Put a completed payment before a person when proven news names another amount."""
-    agrees = outcome.amount_cents == payment.amount_cents and not outcome.amount_problem
-    if agrees or outcome.evidence is not Evidence.PROVEN_CALLBACK or payment.review_reason:
-        return None
-    session.execute(
-        update(Payment).where(Payment.id == payment.id).values(review_reason="amount_differs")
-    )
-    why = outcome.amount_problem or f"the callback names {kes(outcome.amount_cents or 0)}"
-    status = payment.status
-    note(session, payment.id, "amount_differs", status, status, outcome.actor, why)
-    return "amount differs: a person is asked"
-
-
-def _receipt_is_taken(session: Session, payment_id: int, outcome: Outcome) -> bool:
-    """Tell whether another payment holds this receipt by right.
-
-    A holder that had it from weaker evidence gives it up to a callback with both proofs.
-    """
-    if outcome.receipt is None:
-        return False
-    holder = session.scalar(select(Payment).where(Payment.mpesa_receipt == outcome.receipt))
-    if holder is None or holder.id == payment_id:
-        return False
-    proven = outcome.evidence is Evidence.PROVEN_CALLBACK
-    if not proven or holder.evidence == Evidence.PROVEN_CALLBACK:
-        return True
-    _set_receipt(session, holder, None, "receipt_withdrawn", outcome.actor)
-    return False
-
-
-def _set_receipt(
-    session: Session, payment: Payment, receipt: str | None, event: str, actor: str
-) -> None:
-    session.execute(update(Payment).where(Payment.id == payment.id).values(mpesa_receipt=receipt))
-    status, was = payment.status, payment.mpesa_receipt or "none"
-    note(session, payment.id, event, status, status, actor, f"{was} became {receipt or 'none'}")
 
 
 def _common(payment: Payment, outcome: Outcome) -> dict[str, Any]:
@@ -302,7 +225,8 @@ def _fresh(session: Session, payment_id: int) -> Payment:
     return session.get_one(Payment, payment_id, populate_existing=True)
 
 
-def _announce_after_commit(payment: Payment) -> None:
+def _announce(session: Session, payment: Payment) -> None:
+    """Stage the news of a payment beside its change."""
     update_event = {
         "transaction_id": payment.public_ref,
         "order_id": str(payment.order.uuid),
@@ -311,7 +235,8 @@ def _announce_after_commit(payment: Payment) -> None:
         "receipt": payment.mpesa_receipt,
     }
     person_uuid = str(payment.person.uuid) if payment.person else None
-    after_commit(lambda: payment_changed.send(update=update_event, person_uuid=person_uuid))
+    body = {"update": update_event, "person_uuid": person_uuid}
+    outbox.stage(session, PAYMENT_UPDATE, body, announcement_staged.send)
 
 
 def external_status(status: str) -> str:

@@ -9,7 +9,9 @@ from blinker import Namespace
 
 _signals = Namespace()
 
-#: A payment changed. Keywords: ``update`` (the ``payment_update`` event), ``person_uuid``.
-payment_changed = _signals.signal("payment-changed")
+#: An announcement was staged in the outbox. No keywords: whoever sends looks there.
+announcement_staged = _signals.signal("announcement-staged")
 #: A payment is to be asked about. Keywords: ``payment_id``, ``at`` (UTC moment).
 check_wanted = _signals.signal("check-wanted")
+#: Somebody is watching a payment whose end is not known. Keyword: ``payment_id``.
+payment_watched = _signals.signal("payment-watched")

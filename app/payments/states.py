@@ -31,7 +31,27 @@ class Event(StrEnum):
     LATE_CONFIRMATION = "late_confirmation"
     AMOUNT_DIFFERS = "amount_differs"
     ORDER_CLOSED = "order_closed"
-    RECEIPT_REUSED = "receipt_reused"
+    MONEY_ACCEPTED = "money_accepted"
+
+
+class Standing(StrEnum):
+    """How money fits what it was meant for, as found when it arrived. Never changed after."""
+
+    EXACT = "exact"
+    SHORT = "short"
+    OVER = "over"
+    LATE = "late"
+    SECOND = "second"
+    UNMATCHED = "unmatched"
+
+
+class Decision(StrEnum):
+    """What a person decided about money that did not simply fit."""
+
+    ACCEPTED = "accepted"
+    REST_ASKED = "rest_asked"
+    ASSIGNED = "assigned"
+    SET_ASIDE = "set_aside"
 
 
 #: A prompt may be on the phone. A process that died between writing its intent and reading the
@@ -60,7 +80,7 @@ EDGES: Edges = {
     **_from_each(UNPAID_ENDS, Event.LATE_CONFIRMATION, Status.COMPLETED),
     **_from_each(LIVE | UNPAID_ENDS, Event.AMOUNT_DIFFERS, Status.REVIEW),
     **_from_each(LIVE | UNPAID_ENDS, Event.ORDER_CLOSED, Status.REVIEW),
-    **_from_each(LIVE | UNPAID_ENDS, Event.RECEIPT_REUSED, Status.REVIEW),
+    (Status.REVIEW, Event.MONEY_ACCEPTED): Status.COMPLETED,
 }
 
 

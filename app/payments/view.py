@@ -7,7 +7,8 @@ from typing import Any
 
 from app.core.clock import iso_seconds, now
 from app.mpesa.phone import masked, operator_hint
-from app.orders.models import Order, OrderStatus
+from app.orders.models import Order
+from app.orders.states import OrderStatus
 from app.payments import words
 from app.payments.models import Payment
 from app.payments.queries import attempts_of, telling_attempt

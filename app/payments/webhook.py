@@ -6,11 +6,11 @@ import logging
 
 from flask import Request, jsonify
 from flask.typing import ResponseReturnValue
-from limits import parse as parse_limit
 
 from app.core.errors import RateLimited
+from app.core.limiting import spend
 from app.core.reading import whole_body
-from app.extensions import db, limiter
+from app.extensions import db
 from app.limits import UNPROVEN_CALLBACKS
 from app.mpesa.origin import is_proven
 from app.payments import inbox
@@ -19,7 +19,6 @@ from app.settings.service import settings
 logger = logging.getLogger("payments.mpesa")
 
 ACCEPTED = {"ResultCode": 0, "ResultDesc": "Accepted"}
-_unproven = parse_limit(UNPROVEN_CALLBACKS)
 
 
 def receive_stk_callback(request: Request) -> ResponseReturnValue:
@@ -56,7 +55,7 @@ def _body(request: Request) -> bytes:
 
 
 def _spend_unproven(peer: str) -> None:
-    if not limiter.limiter.hit(_unproven, "unproven-callback", peer):
+    if not spend(UNPROVEN_CALLBACKS, "unproven-callback", peer):
         raise RateLimited(
             "Too many callbacks without proof from this address.", retry_after_seconds=60
         )
@@ -64,7 +63,7 @@ def _spend_unproven(peer: str) -> None:
 
 def _handle(inbox_id: int) -> None:
     try:
-        inbox.handle(inbox_id)
+        inbox.handle_again(inbox_id)
     except Exception:
         db.session.rollback()
         logger.exception("callback %s is kept and will be handled by the sweep", inbox_id)

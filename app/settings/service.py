@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from cryptography.fernet import Fernet, InvalidToken
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from cryptography.fernet import Fernet
 from flask import current_app
+from pydantic import ValidationError as SchemaError
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from app.config import SANDBOX_PASSKEY, SANDBOX_SHORTCODE, Environment, Settings
+from app.core.errors import ValidationError
 from app.core.unit_of_work import transaction
 from app.extensions import db
 from app.mpesa.settings import MpesaSettings
+from app.settings.cipher import UnreadableSetting, cipher, unseal
+from app.settings.keys import BY_NAME, CALLBACK_URL, ENVIRONMENT, KEYS, Key
 from app.settings.models import Setting
 
-#: Database key → attribute of Settings. The keys are what the admin page and commands show.
-STORED = {
-    "mpesa_consumer_key": "mpesa_consumer_key",
-    "mpesa_consumer_secret": "mpesa_consumer_secret",
-    "mpesa_business_shortcode": "mpesa_shortcode",
-    "mpesa_passkey": "mpesa_passkey",
-    "mpesa_callback_url": "mpesa_callback_url",
-}
+logger = logging.getLogger(__name__)
+
 #: What works out of the box, with no account at Safaricom.
 SIMULATOR_DEFAULTS = {
     "mpesa_consumer_key": "simulator-key",
@@ -29,6 +34,47 @@ SIMULATOR_DEFAULTS = {
 }
 #: The documented address of the shop dialect is where callbacks go unless a setting says else.
 CALLBACK_PATH = "/api/payments/mpesa/callback"
+MASK = "********"
+
+
+class Source(StrEnum):
+    """Where a value comes from, in the order of precedence."""
+
+    ENVIRONMENT = "environment"
+    DATABASE = "database"
+    DEFAULT = "default"
+    NOWHERE = "not set"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How one setting stands. ``value`` is None where nothing sets it or it cannot be read."""
+
+    key: Key
+    value: str | None = field(repr=False)
+    source: Source
+    row: Setting | None = None
+    problem: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """Return the value for people: secrets are masked whole."""
+        if self.problem:
+            return "cannot be read"
+        return MASK if self.value and self.key.is_secret else self.value or ""
+
+    @property
+    def is_locked(self) -> bool:
+        """The environment sets it, so what is stored does not count."""
+        return self.source is Source.ENVIRONMENT
+
+    @property
+    def is_stored(self) -> bool:
+        return self.row is not None and bool(self.row.encrypted_value)
+
+    @property
+    def changed_at(self) -> datetime | None:
+        return self.row.updated_at if self.row else None
 
 
 def settings() -> Settings:
@@ -37,35 +83,82 @@ def settings() -> Settings:
     return found
 
 
+def set_outside(configured: Settings, key: Key) -> bool:
+    """Tell whether the environment or ``.env`` sets this."""
+    given = key.attribute in configured.model_fields_set
+    return given and bool(getattr(configured, key.attribute))
+
+
+def overview() -> list[Standing]:
+    """Return how each setting stands, in the order in which people set them."""
+    configured = settings()
+    stored = select(Setting).execution_options(populate_existing=True)
+    rows = {row.name: row for row in db.session.scalars(stored)}
+    return [_standing(key, configured, rows.get(key.name)) for key in KEYS]
+
+
+def missing(standings: list[Standing]) -> list[str]:
+    """Name the required settings that have no value from anywhere."""
+    return [each.key.name for each in standings if each.key.is_required and not each.value]
+
+
 def store(name: str, value: str, by: str) -> None:
     """Keep a setting in the database, encrypted. Raises KeyError for an unknown name."""
-    if name not in STORED:
-        raise KeyError(name)
-    sealed = _cipher().encrypt(value.encode())
-    with transaction() as session:
-        row = session.get(Setting, name)
-        if row is None:
-            session.add(Setting(name=name, encrypted_value=sealed, updated_by=by))
-        else:
-            row.encrypted_value, row.updated_by = sealed, by
+    store_all({name: value}, by)
+
+
+def store_all(values: Mapping[str, str], by: str) -> None:
+    """Keep several settings, all of them or none; ``by`` says who, for people.
+
+    Raises KeyError for an unknown name, ValidationError for a value that cannot be right or
+    with which the shop would not start again, and NoEncryptionKey.
+    """
+    readable = {name: _readable(BY_NAME[name], value) for name, value in values.items()}
+    _require_startable(readable)
+    fernet = _cipher()
+    _write({name: fernet.encrypt(value.encode()) for name, value in readable.items()}, by)
+
+
+def clear(name: str, by: str) -> None:
+    """Take back what is stored: the default counts again. Raises KeyError."""
+    _write({BY_NAME[name].name: b""}, by)
+
+
+def add_missing_rows(by: str) -> list[str]:
+    """Give every setting a row, blank where there was none; return which were made."""
+    known = set(db.session.scalars(select(Setting.name)))
+    added = {key.name: b"" for key in KEYS if key.name not in known}
+    if added:
+        _write(added, by)
+    return list(added)
+
+
+def cautions(standings: list[Standing]) -> list[str]:
+    """Say what works here and would not in production."""
+    address = next(each for each in standings if each.key is CALLBACK_URL)
+    is_chosen = address.source in (Source.ENVIRONMENT, Source.DATABASE)
+    if is_chosen and (address.value or "").startswith("http://"):
+        return [
+            f"{address.key.name} is not https://, so Safaricom will not call it and production "
+            "refuses it."
+        ]
+    return []
 
 
 def mpesa_settings() -> MpesaSettings:
-    """Merge the three sources into what MpesaService needs."""
+    """Merge the three sources into what MpesaService needs. Raises UnreadableSetting."""
     configured = settings()
-    stored = _stored_values()
-
-    def value(attribute: str) -> str | None:
-        default = SIMULATOR_DEFAULTS.get(attribute) if configured.is_simulator else None
-        return getattr(configured, attribute) or stored.get(attribute) or default
-
+    standings = {each.key.attribute: each for each in overview() if each.key is not ENVIRONMENT}
+    if any(each.problem for each in standings.values()):
+        raise UnreadableSetting
+    values = {attribute: each.value for attribute, each in standings.items()}
     root = configured.daraja_root
     return MpesaSettings(
-        consumer_key=value("mpesa_consumer_key"),
-        consumer_secret=value("mpesa_consumer_secret"),
-        shortcode=value("mpesa_shortcode") or _sandbox_shortcode(configured),
-        passkey=value("mpesa_passkey"),
-        callback_url=value("mpesa_callback_url") or configured.public_root + CALLBACK_PATH,
+        consumer_key=values["mpesa_consumer_key"],
+        consumer_secret=values["mpesa_consumer_secret"],
+        shortcode=values["mpesa_shortcode"],
+        passkey=values["mpesa_passkey"],
+        callback_url=values["mpesa_callback_url"] or "",
         token_url=configured.mpesa_access_token_url
         or f"{root}/oauth/v1/generate?grant_type=client_credentials",
         push_url=configured.mpesa_checkout_url or f"{root}/mpesa/stkpush/v1/processrequest",
@@ -74,28 +167,71 @@ def mpesa_settings() -> MpesaSettings:
     )
 
 
-def _sandbox_shortcode(configured: Settings) -> str | None:
-    sandbox = configured.mpesa_environment is Environment.SANDBOX
-    return SANDBOX_SHORTCODE if sandbox else None
-
-
-def _stored_values() -> dict[str, str]:
-    rows = db.session.execute(select(Setting.name, Setting.encrypted_value)).all()
-    return {STORED[name]: _open(sealed) for name, sealed in rows if name in STORED}
-
-
-def _open(sealed: bytes) -> str:
+def _standing(key: Key, configured: Settings, row: Setting | None) -> Standing:
+    if set_outside(configured, key):
+        value = str(getattr(configured, key.attribute))
+        return Standing(key, value, Source.ENVIRONMENT, row)
     try:
-        return _cipher().decrypt(sealed).decode()
-    except InvalidToken as error:
-        raise RuntimeError(
-            "A stored setting cannot be decrypted: SETTINGS_ENCRYPTION_KEY is not the one it was "
-            "stored with. Put the old key back, or store the settings again."
-        ) from error
+        stored = unseal(row.encrypted_value, configured.settings_encryption_key) if row else ""
+    except UnreadableSetting as error:
+        return Standing(key, None, Source.DATABASE, row, problem=error.message)
+    if stored:
+        return Standing(key, stored, Source.DATABASE, row)
+    default = _default(key, configured)
+    return Standing(key, default, Source.DEFAULT if default else Source.NOWHERE, row)
+
+
+def _default(key: Key, configured: Settings) -> str | None:
+    if key is CALLBACK_URL:
+        return configured.public_root + CALLBACK_PATH
+    if key is ENVIRONMENT:
+        return str(Settings.model_fields[key.attribute].default)
+    if configured.is_simulator:
+        return SIMULATOR_DEFAULTS.get(key.attribute)
+    sandbox = configured.mpesa_environment is Environment.SANDBOX
+    return SANDBOX_SHORTCODE if sandbox and key.attribute == "mpesa_shortcode" else None
+
+
+def _readable(key: Key, value: str) -> str:
+    try:
+        return key.readable(value)
+    except ValueError as error:
+        raise ValidationError(f"{key.name} {error}.", details={"field": key.name}) from error
+
+
+def _require_startable(changes: Mapping[str, str]) -> None:
+    """Refuse what the shop could not start with, while there still is a shop to change it in."""
+    configured = settings()
+    stored = {each.key.name: each.value for each in overview() if each.source is Source.DATABASE}
+    overlay = {
+        key.attribute: value
+        for key in (ENVIRONMENT, CALLBACK_URL)
+        if not set_outside(configured, key)
+        and (value := changes.get(key.name) or stored.get(key.name))
+    }
+    try:
+        Settings(**configured.model_dump() | overlay)
+    except SchemaError as error:
+        told = error.errors(include_input=False, include_url=False, include_context=False)
+        words = "; ".join(problem["msg"].removeprefix("Value error, ") for problem in told)
+        raise ValidationError(f"The shop could not start with that: {words}.") from error
+
+
+def _write(rows: Mapping[str, bytes], by: str) -> None:
+    for last_try in (False, False, True):
+        try:
+            with transaction() as session:
+                for name, sealed in rows.items():
+                    row = session.get(Setting, name) or Setting(name=name)
+                    row.encrypted_value, row.updated_by = sealed, by
+                    session.add(row)
+            logger.info("settings written: %s", ", ".join(rows))
+            return
+        except IntegrityError:
+            # Somebody else stored it for the first time in this very moment.
+            if last_try:
+                raise
 
 
 def _cipher() -> Fernet:
-    key = settings().settings_encryption_key
-    if not key:
-        raise RuntimeError("SETTINGS_ENCRYPTION_KEY is not set: run `make run` once, or set it")
-    return Fernet(key)
+    return cipher(settings().settings_encryption_key)

@@ -1,6 +1,6 @@
 """The simulator's own JSON: phones, prompts, scenarios, the ledger, and what was said lately."""
 
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from flask import Blueprint, Response, jsonify, request
 
@@ -8,11 +8,18 @@ from app.simulator.bodies import json_object
 from app.simulator.numbers import shillings, to_msisdn
 from app.simulator.scenarios import SCENARIOS, ScenarioRefused, described
 from app.simulator.simulator import current_simulator
-from app.simulator.views import ledger_entry_json, phone_json, prompt_json
+from app.simulator.views import (
+    ledger_entry_json,
+    phone_json,
+    prompt_json,
+    prompt_record_json,
+)
 from app.simulator.world import PromptClosed
 
 MOST_ENTRIES_A_PAGE: Final = 10_000
 _LONGEST_PIN: Final = 16
+
+Row = TypeVar("Row")
 
 api = Blueprint("api", __name__, url_prefix="/simulator/api")
 
@@ -36,7 +43,8 @@ class ApiRefused(Exception):
 
 @api.get("/health")
 def health() -> Response:
-    return jsonify(status="ok")
+    """`callbacks_to_come` is 0 once nothing more will be posted unless somebody acts."""
+    return jsonify(status="ok", callbacks_to_come=current_simulator().callbacks_to_come())
 
 
 @api.get("/phones/<number>")
@@ -47,6 +55,16 @@ def phone(number: str) -> Response:
     world = current_simulator().world
     with world.lock:
         return jsonify(phone_json(world.phone(msisdn)))
+
+
+@api.get("/prompts")
+def list_prompts() -> Response:
+    """Every prompt that is kept, oldest first; `limit`, `offset` and `total` as in the ledger."""
+    world = current_simulator().world
+    prompts = world.prompts()
+    with world.lock:
+        rows = [prompt_record_json(prompt) for prompt in _page(prompts)]
+    return jsonify(prompts=rows, total=len(prompts))
 
 
 @api.post("/prompts/<checkout_request_id>")
@@ -84,16 +102,30 @@ def arm_scenario() -> tuple[Response, int]:
     return jsonify(armed.as_json()), 201
 
 
+@api.get("/weather")
+def weather() -> Response:
+    return jsonify(current_simulator().weather.as_json())
+
+
+@api.post("/weather")
+def change_weather() -> Response:
+    """Replace the weather: `{}` makes it calm. What is armed comes on top of it."""
+    simulator = current_simulator()
+    try:
+        simulator.weather.set(_body())
+    except ScenarioRefused as refused:
+        raise ApiRefused(400, "VALIDATION_ERROR", str(refused)) from None
+    return jsonify(simulator.weather.as_json())
+
+
 @api.get("/ledger")
 def ledger() -> Response:
     """Oldest first. `limit` and `offset` page through it; `total` counts all entries."""
     world = current_simulator().world
     entries = world.ledger()
-    offset = _query_number("offset", 0, len(entries))
-    limit = _query_number("limit", MOST_ENTRIES_A_PAGE, MOST_ENTRIES_A_PAGE)
     balances = world.organisation_balances()
     return jsonify(
-        entries=[ledger_entry_json(entry) for entry in entries[offset : offset + limit]],
+        entries=[ledger_entry_json(entry) for entry in _page(entries)],
         total=len(entries),
         organisations={code: {"received": shillings(c)} for code, c in balances.items()},
     )
@@ -115,6 +147,12 @@ def _body() -> dict[str, Any]:
         return json_object()
     except ValueError as error:
         raise ApiRefused(400, "VALIDATION_ERROR", str(error)) from None
+
+
+def _page(rows: list[Row]) -> list[Row]:
+    offset = _query_number("offset", 0, len(rows))
+    limit = _query_number("limit", MOST_ENTRIES_A_PAGE, MOST_ENTRIES_A_PAGE)
+    return rows[offset : offset + limit]
 
 
 def _query_number(name: str, default: int, most: int) -> int:

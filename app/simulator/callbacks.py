@@ -4,6 +4,7 @@ import json
 import logging
 import queue
 import threading
+from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -18,13 +19,20 @@ CONNECT_TIMEOUT_SECONDS: Final = 3.0
 READ_TIMEOUT_SECONDS: Final = 10.0
 WORKERS: Final = 16
 MOST_WAITING: Final = 10_000
+# What a contradicting callback claims: nobody entered a PIN.
+FALSE_RESULT: Final = "1037"
+# Far enough apart that two letters arrive in the order in which they were sent.
+CONTRADICTION_SECONDS: Final = 0.2
 
 log = logging.getLogger(__name__)
 
 
-def stk_callback(prompt: Prompt) -> dict[str, Any]:
-    """The body in its shape of 2026, without the Balance item (seen in recorded traffic)."""
-    result = stk_result(prompt.result_code)
+def stk_callback(prompt: Prompt, false_result: str | None = None) -> dict[str, Any]:
+    """The body in its shape of 2026, without the Balance item (seen in recorded traffic).
+
+    `false_result` is a code to claim in place of the prompt's own.
+    """
+    result = stk_result(false_result or prompt.result_code)
     callback: dict[str, Any] = {
         "MerchantRequestID": prompt.merchant_request_id,
         "CheckoutRequestID": prompt.checkout_request_id,
@@ -32,7 +40,7 @@ def stk_callback(prompt: Prompt) -> dict[str, Any]:
         "ResultCode": int(result.code) if result.code.isdigit() else result.code,
         "ResultDesc": result.description,
     }
-    if prompt.payment is not None and prompt.plan.callback_metadata:
+    if prompt.payment is not None and prompt.plan.callback_metadata and not false_result:
         callback["CallbackMetadata"] = {"Item": _metadata(prompt)}
     return {"Body": {"stkCallback": callback}}
 
@@ -55,12 +63,26 @@ def _metadata(prompt: Prompt) -> list[dict[str, Any]]:
 class Delivery:
     """One letter, written when the prompt ended: a later change of the prompt is another one."""
 
-    def __init__(self, prompt: Prompt) -> None:
+    def __init__(self, prompt: Prompt, false_result: str | None = None) -> None:
         self.url = prompt.push.callback_url
         self.shortcode = prompt.push.shortcode
         self.checkout_request_id = prompt.checkout_request_id
-        self.result_code = prompt.result_code
-        self.body = json.dumps(stk_callback(prompt)).encode()
+        self.result_code = false_result or prompt.result_code
+        self.body = json.dumps(stk_callback(prompt, false_result)).encode()
+
+
+def letters_about(prompt: Prompt) -> list[tuple[float, Delivery]]:
+    """What is posted about a prompt that has ended, and how many seconds after its time.
+
+    Only a payment is contradicted: to claim a success that never was, one must be a forger.
+    """
+    truth, told = Delivery(prompt), prompt.plan.false_time_out
+    letters = [(0.0, truth)]
+    if prompt.payment is not None and told != "none":
+        lie = Delivery(prompt, FALSE_RESULT)
+        first, second = (lie, truth) if told == "before" else (truth, lie)
+        letters = [(0.0, first), (CONTRADICTION_SECONDS, second)]
+    return letters * prompt.plan.callback_copies
 
 
 class Courier:
@@ -70,8 +92,12 @@ class Courier:
     ones are lost, as they may be in life.
     """
 
-    def __init__(self, traffic: Traffic) -> None:
+    def __init__(
+        self, traffic: Traffic, on_delivery: Callable[[str, bool], None] = lambda *_: None
+    ) -> None:
+        """`on_delivery` is told a CheckoutRequestID, and whether the shop answered with 2xx."""
         self._traffic = traffic
+        self._on_delivery = on_delivery
         self._waiting: queue.Queue[Delivery] = queue.Queue(MOST_WAITING)
         self._start_lock = threading.Lock()
         self._started = False
@@ -92,10 +118,15 @@ class Courier:
             status, why = None, f"the callback was not answered: {type(error).__name__}"
         self._record(delivery, status, why)
 
+    def waiting(self) -> int:
+        """Deliveries that are queued or under way."""
+        return self._waiting.unfinished_tasks
+
     def clear(self) -> None:
         while True:
             try:
                 self._waiting.get_nowait()
+                self._waiting.task_done()
             except queue.Empty:
                 return
 
@@ -115,9 +146,12 @@ class Courier:
             except Exception:
                 # A worker that dies would slow every later callback, with nobody the wiser.
                 log.exception("a callback could not be delivered")
+            finally:
+                self._waiting.task_done()
 
     def _record(self, delivery: Delivery, status: int | None, why: str) -> None:
         # The path may hold the shop's secret token, so only the host is kept.
+        self._on_delivery(delivery.checkout_request_id, status is not None and status < 300)
         url = urlsplit(delivery.url)
         host = url.netloc.rpartition("@")[2]
         self._traffic.record(

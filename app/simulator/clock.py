@@ -15,6 +15,11 @@ def iso(instant: datetime) -> str:
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def iso_milliseconds(instant: datetime) -> str:
+    """As `iso`, but to the millisecond, so that what came after what can be told."""
+    return f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{instant.microsecond // 1000:03d}Z"
+
+
 def daraja_timestamp(instant: datetime) -> str:
     """`yyyyMMddHHmmss` in Nairobi."""
     return instant.astimezone(NAIROBI).strftime("%Y%m%d%H%M%S")

@@ -88,6 +88,12 @@ def rate_limited() -> Response:
     return response
 
 
+def bad_gateway_page() -> Response:
+    """What a gateway says when the system behind it is gone (reported, wording unrecorded)."""
+    page = "<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>"
+    return Response(page, 502, mimetype="text/html")
+
+
 def firewall_page() -> Response:
     """What the web firewall says to a burst: HTML, on any path."""
     page = (

@@ -40,7 +40,7 @@ def require_token() -> None:
         raise DarajaFault(
             404, "404.001.03", "Invalid Access Token", "The token is unknown or has expired."
         )
-    if simulator.scenarios.plan_for("call").refuse_token:
+    if simulator.plan_for("call").refuse_token:
         raise DarajaFault(404, "404.001.03", "Invalid Access Token", "A scenario said so.")
 
 

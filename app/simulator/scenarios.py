@@ -13,6 +13,18 @@ from app.mpesa.result_codes import STK_RESULTS
 from app.simulator.numbers import to_msisdn
 
 Moment = Literal["call", "push", "query"]
+Answer = Literal[
+    "ordinary",
+    # Not processed: no prompt comes of it, and a query tells nothing.
+    "server_error",
+    "firewall",
+    "rate_limited",
+    # Processed: the prompt lives, and the caller does not learn its CheckoutRequestID.
+    "dropped",
+    "empty_500",
+    "bad_gateway",
+    "cut_short",
+]
 
 MOST_ARMED: Final = 1_000
 MOST_TIMES: Final = 1_000
@@ -28,13 +40,15 @@ class Plan:
     early_callback: bool = False
     callback_metadata: bool = True
     callback_extra_shillings: int = 0
+    # Beside the success of a payment, a time-out that never was is reported.
+    false_time_out: Literal["none", "before", "after"] = "none"
     # How the prompt ends, when nobody is asked.
     result_code: str | None = None
     # After a time-out has been reported, the PIN that was on its way arrives.
     late_success_seconds: float | None = None
     # What the caller is told.
     refuse_token: bool = False
-    answer: Literal["ordinary", "server_error", "firewall", "rate_limited", "dropped"] = "ordinary"
+    answer: Answer = "ordinary"
     answer_delay_seconds: float = 0.0
 
 
@@ -145,6 +159,18 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
             {"callback_metadata": False},
         ),
         Scenario(
+            "failure_then_success",
+            "push",
+            "A payment is first reported as timed out, and then as the success that it is.",
+            {"false_time_out": "before"},
+        ),
+        Scenario(
+            "success_then_failure",
+            "push",
+            "A payment is reported as the success that it is, and then as timed out.",
+            {"false_time_out": "after"},
+        ),
+        Scenario(
             "push_500",
             "push",
             "The push is answered with an internal error and not processed.",
@@ -157,10 +183,34 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
             {"answer": "firewall"},
         ),
         Scenario(
+            "push_rate_limited",
+            "push",
+            "The push runs into the gateway's rate limit and is not processed.",
+            {"answer": "rate_limited"},
+        ),
+        Scenario(
             "reset_after_processing",
             "push",
             "The prompt lives, but the connection closes with no answer.",
             {"answer": "dropped"},
+        ),
+        Scenario(
+            "error_after_processing",
+            "push",
+            "The prompt lives, but the answer is an internal error with no body.",
+            {"answer": "empty_500"},
+        ),
+        Scenario(
+            "html_after_processing",
+            "push",
+            "The prompt lives, but the answer is a gateway's HTML page, status 502.",
+            {"answer": "bad_gateway"},
+        ),
+        Scenario(
+            "broken_json_after_processing",
+            "push",
+            "The prompt lives, but the answer breaks off in the middle of its JSON.",
+            {"answer": "cut_short"},
         ),
         Scenario(
             "hang",
@@ -185,6 +235,18 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
             "query",
             "The query runs into the gateway's rate limit.",
             {"answer": "rate_limited"},
+        ),
+        Scenario(
+            "query_html",
+            "query",
+            "The query is answered by the web firewall: HTML, status 403.",
+            {"answer": "firewall"},
+        ),
+        Scenario(
+            "query_hang",
+            "query",
+            "The answer to the query takes so many seconds.",
+            {"answer_delay_seconds": Seconds(30, 120)},
         ),
     )
 }
@@ -238,11 +300,8 @@ class ArmedScenarios:
             self._waiting.append(armed)
         return armed
 
-    def plan_for(
-        self, moment: Moment, msisdn: str | None = None, amount: int | None = None
-    ) -> Plan:
-        """The plan for this request; `amount` is in shillings. Uses up what it applies."""
-        plan = Plan()
+    def change(self, plan: Plan, moment: Moment, msisdn: str | None, amount: int | None) -> Plan:
+        """Change the plan of this request; `amount` is in shillings. Uses up what it applies."""
         with self._lock:
             for armed in self._waiting:
                 if armed.fits(moment, msisdn, amount):
@@ -260,22 +319,31 @@ class ArmedScenarios:
             self._waiting.clear()
 
 
-def _read(body: Any) -> Armed:
-    if not isinstance(body, dict):
-        raise ScenarioRefused("a scenario is a JSON object")
-    name = body.get("scenario")
+def scenario_named(name: object) -> Scenario:
+    """The row of this name; raises ScenarioRefused."""
     scenario = SCENARIOS.get(name) if isinstance(name, str) else None
     if scenario is None:
         raise ScenarioRefused(f"scenario must be one of: {', '.join(SCENARIOS)}")
+    return scenario
+
+
+def changes_of(scenario: Scenario, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What the scenario changes in a `Plan`, by these parameters; raises ScenarioRefused."""
+    return {
+        change: value.read(parameters) if isinstance(value, Seconds | Count | FinalCode) else value
+        for change, value in scenario.changes.items()
+    }
+
+
+def _read(body: Any) -> Armed:
+    if not isinstance(body, dict):
+        raise ScenarioRefused("a scenario is a JSON object")
+    scenario = scenario_named(body.get("scenario"))
     msisdn, amount = _read_on(body.get("on"))
     if scenario.moment == "call" and (msisdn or amount is not None):
         raise ScenarioRefused(f'{scenario.name} can only be armed on {{"next": true}}')
-    changes = {
-        change: value.read(body) if isinstance(value, Seconds | Count | FinalCode) else value
-        for change, value in scenario.changes.items()
-    }
     times = Count("times", 1, 1, MOST_TIMES).read(body)
-    return Armed(scenario, msisdn, amount, changes, times)
+    return Armed(scenario, msisdn, amount, changes_of(scenario, body), times)
 
 
 def _read_on(on: Any) -> tuple[str | None, int | None]:

@@ -10,6 +10,7 @@ from app.mpesa.result_codes import stk_result
 from app.simulator.faults import (
     DarajaFault,
     bad_field,
+    bad_gateway_page,
     firewall_page,
     internal_error,
     rate_limited,
@@ -17,6 +18,7 @@ from app.simulator.faults import (
     system_busy,
 )
 from app.simulator.oauth import require_token
+from app.simulator.scenarios import Plan
 from app.simulator.simulator import current_simulator
 from app.simulator.stk_fields import check_password, read_credentials, read_push, request_body
 from app.simulator.world import Prompt, SubscriberLocked, SystemBusy
@@ -37,12 +39,9 @@ def push() -> Response:
     check_password(simulator.settings.merchants(), shortcode, password, timestamp)
     if simulator.world.is_locked(order.msisdn):
         raise _locked()
-    plan = simulator.scenarios.plan_for("push", order.msisdn, order.amount_cents // 100)
-    if plan.answer == "server_error":
-        raise internal_error("A scenario said so; the push was not processed.")
-    if plan.answer == "firewall":
-        g.why = "A scenario said so; the push was not processed."
-        return firewall_page()
+    plan = simulator.plan_for("push", order.msisdn, order.amount_cents // 100)
+    if (turned_away := _turned_away(plan)) is not None:
+        return turned_away
     try:
         prompt = simulator.push(order, plan)
     except SubscriberLocked:
@@ -51,9 +50,7 @@ def push() -> Response:
         raise system_busy() from None
     g.checkout_request_id = prompt.checkout_request_id
     time.sleep(plan.answer_delay_seconds)
-    if plan.answer == "dropped":
-        _drop_connection()
-    return _accepted(prompt)
+    return _spoilt(_accepted(prompt), plan)
 
 
 @stk.post("/mpesa/stkpushquery/v1/query")
@@ -69,15 +66,42 @@ def query() -> Response:
     prompt = simulator.world.prompt(checkout_request_id)
     if prompt is None or prompt.push.shortcode != shortcode:
         raise stk_error("The transaction does not Exist", "No push has this CheckoutRequestID.")
-    plan = simulator.scenarios.plan_for(
-        "query", prompt.push.msisdn, prompt.push.amount_cents // 100
-    )
+    plan = simulator.plan_for("query", prompt.push.msisdn, prompt.push.amount_cents // 100)
+    time.sleep(plan.answer_delay_seconds)
     if plan.answer == "server_error":
         raise stk_error("The transaction is being processed", "A scenario said so.")
-    if plan.answer == "rate_limited":
-        g.why = "A scenario said so."
-        return rate_limited()
+    if (turned_away := _turned_away(plan)) is not None:
+        return turned_away
     return jsonify(_final_or_pending(prompt))
+
+
+def _turned_away(plan: Plan) -> Response | None:
+    """The answer to a request that the plan keeps from being processed; raises DarajaFault."""
+    why = "A scenario said so; the request was not processed."
+    if plan.answer == "server_error":
+        raise internal_error(why)
+    if plan.answer not in ("firewall", "rate_limited"):
+        return None
+    g.why = why
+    return firewall_page() if plan.answer == "firewall" else rate_limited()
+
+
+def _spoilt(answer: Response, plan: Plan) -> Response:
+    """What is left of the answer to a push that was processed."""
+    if plan.answer == "ordinary":
+        return answer
+    g.why = "A scenario spoilt the answer; the push was processed."
+    match plan.answer:
+        case "dropped":
+            _drop_connection()
+        case "empty_500":
+            return Response(status=500)
+        case "bad_gateway":
+            return bad_gateway_page()
+        case "cut_short":
+            body = answer.get_data()
+            answer.set_data(body[: len(body) // 2])
+    return answer
 
 
 def _accepted(prompt: Prompt) -> Response:
@@ -113,7 +137,6 @@ def _locked() -> DarajaFault:
 
 def _drop_connection() -> None:
     """Close the caller's socket under the answer, which then goes nowhere."""
-    g.why = "A scenario closed the connection; the push was processed."
     g.dropped = True
     connection = request.environ.get("gunicorn.socket")
     if isinstance(connection, socket.socket):

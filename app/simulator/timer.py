@@ -39,6 +39,11 @@ class Timer:
         with self._changed:
             return len(self._due) < MOST_EVENTS
 
+    def waiting(self) -> int:
+        """Events that are still to come."""
+        with self._changed:
+            return len(self._due)
+
     def clear(self) -> None:
         with self._changed:
             self._due.clear()

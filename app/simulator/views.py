@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from app.mpesa.result_codes import stk_result
-from app.simulator.clock import clock_face, iso, utc_now
+from app.simulator.clock import clock_face, iso, iso_milliseconds, utc_now
 from app.simulator.numbers import ksh, ksh_short, shillings
 from app.simulator.world import LedgerEntry, Phone, Prompt
 
@@ -48,6 +48,24 @@ def prompt_json(prompt: Prompt) -> dict[str, Any]:
         "result_desc": result.description if result else None,
         "receipt": prompt.payment.receipt if prompt.payment else None,
         "summary": summary(prompt),
+    }
+
+
+def prompt_record_json(prompt: Prompt) -> dict[str, Any]:
+    """A prompt as a row of history: when it stood on the phone, and what was told about it."""
+    return {
+        "checkout_request_id": prompt.checkout_request_id,
+        "status": prompt.status,
+        "msisdn": prompt.push.msisdn,
+        "amount": shillings(prompt.push.amount_cents),
+        "shortcode": prompt.push.shortcode,
+        "account_reference": prompt.push.account_reference,
+        "opened_at": iso_milliseconds(prompt.opened_at),
+        "ended_at": iso_milliseconds(prompt.ended_at) if prompt.ended_at else None,
+        "result_code": prompt.result_code,
+        "receipt": prompt.payment.receipt if prompt.payment else None,
+        "callbacks_sent": prompt.callbacks_sent,
+        "callbacks_answered": prompt.callbacks_answered,
     }
 
 

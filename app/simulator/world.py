@@ -90,7 +90,11 @@ class LedgerEntry:
 
 @dataclass(slots=True)
 class Prompt:
-    """One STK prompt. `result_code` is None while it is open."""
+    """One STK prompt. `result_code` is None while it is open.
+
+    `ended_at` is when it left the phone's screen. `callbacks_answered` counts those that the shop
+    acknowledged with 2xx.
+    """
 
     push: PushRequest
     plan: Plan
@@ -103,6 +107,9 @@ class Prompt:
     pin_attempts_left: int = PIN_ATTEMPTS
     result_code: str | None = None
     payment: LedgerEntry | None = None
+    ended_at: datetime | None = None
+    callbacks_sent: int = 0
+    callbacks_answered: int = 0
 
     @property
     def question(self) -> str:
@@ -159,6 +166,11 @@ class World:
         with self.lock:
             waiting = (p for p in reversed(self._prompts.values()) if p.status == "open")
             return list(islice(waiting, MOST_PROMPTS_SHOWN))
+
+    def prompts(self) -> list[Prompt]:
+        """Every prompt that is kept, oldest first."""
+        with self.lock:
+            return list(self._prompts.values())
 
     def ledger(self) -> list[LedgerEntry]:
         with self.lock:
@@ -229,6 +241,14 @@ class World:
             if self._is(prompt, "timed_out"):
                 self._end(prompt, "0")
 
+    def count_callback(self, checkout_request_id: str, answered: bool) -> None:
+        """Note that a callback was posted, and whether the shop acknowledged it."""
+        with self.lock:
+            prompt = self._prompts.get(checkout_request_id)
+            if prompt is not None:
+                prompt.callbacks_sent += 1
+                prompt.callbacks_answered += answered
+
     def reset(self) -> None:
         with self.lock:
             self._phones.clear()
@@ -264,6 +284,7 @@ class World:
         if code == "0" and phone.balance_cents < prompt.push.amount_cents:
             code = "1"
         prompt.result_code = code
+        prompt.ended_at = prompt.ended_at or utc_now()
         prompt.status = _STATUS_AFTER[stk_result(code).outcome]
         if phone.open_prompt is prompt:
             phone.open_prompt = None

@@ -5,8 +5,9 @@
  *   const stop = ws.subscribe(WebSocketMessageType.PAYMENT_UPDATE, (update) => { ... });
  *
  * An update is {transaction_id, order_id, status, reason, receipt}. A signed-in browser hears of
- * its own payments; ws.follow(orderId) asks for one order by name. Both names stand on window
- * too, for pages that do not use modules.
+ * its own payments; ws.follow(orderId) asks for one order by name. A page that signs in by token
+ * and has no cookie says so first: ws.useToken(accessToken). Both names stand on window too, for
+ * pages that do not use modules.
  */
 const CLIENT = "../vendor/socket.io-client-4.8.4/socket.io.esm.min.js";
 
@@ -20,6 +21,13 @@ class PaymentSocket {
     this.followed = new Set();
     this.socket = null;
     this.opening = null;
+    this.token = null;
+  }
+
+  /** Be whoever this access token says, now and after every reconnection; null is the cookie. */
+  useToken(token) {
+    this.token = token;
+    if (this.socket) this.socket.disconnect().connect();
   }
 
   /** Call back with every message of a type; returns a function that ends it. */
@@ -51,7 +59,11 @@ class PaymentSocket {
 
   connect(io) {
     // WebSocket only: long-polling would need sticky sessions as soon as there are two workers.
-    this.socket = io({ path: "/socket.io", transports: ["websocket"] });
+    this.socket = io({
+      path: "/socket.io",
+      transports: ["websocket"],
+      auth: (send) => send(this.token ? { token: this.token } : {}),
+    });
     this.socket.on("connect", () => this.followed.forEach((orderId) => this.ask(orderId)));
     KNOWN_TYPES.forEach((type) => this.socket.on(type, (message) => this.deliver(type, message)));
   }

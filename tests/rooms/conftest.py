@@ -41,10 +41,14 @@ def _application(
 
 @pytest.fixture
 def shop(_application: Flask, _daraja: FakeDaraja) -> Iterator[Shop]:
-    """An application with an empty database; what its Daraja objects to fails the test."""
+    """An application with an empty database; what its Daraja objects to fails the test, and so
+    do books that contradict an invariant.
+    """
     shop = Shop(_application, _daraja)
     shop.empty()
     yield shop
+    # Whatever a test did to them, the books must add up.
+    assert shop.written_by_hand or shop.violations() == []
     shop.restore_settings()
     if _daraja.problems:
         raise _daraja.problems[0]

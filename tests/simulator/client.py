@@ -185,6 +185,13 @@ class Daraja:
         body = {"on": {"next": True}, "scenario": scenario} | more
         return self.call("POST", "/simulator/api/scenarios", json=body)
 
+    def weather(self, **forecast: Any) -> requests.Response:
+        # Written here, because requests refuses to write what is no JSON, such as NaN.
+        return self.call("POST", "/simulator/api/weather", data=json.dumps(forecast))
+
+    def history(self) -> list[dict[str, Any]]:
+        return self.call("GET", "/simulator/api/prompts").json()["prompts"]
+
     def ledger(self) -> list[dict[str, Any]]:
         return self.call("GET", "/simulator/api/ledger").json()["entries"]
 

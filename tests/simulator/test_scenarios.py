@@ -1,10 +1,20 @@
+import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+from app.simulator.scenarios import SCENARIOS
 from tests.simulator.client import Daraja, Receiver, eventually, new_msisdn
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "testing.md"
+SPOILT_ANSWERS = [
+    ("error_after_processing", 500, ""),
+    ("html_after_processing", 502, "text/html"),
+    ("broken_json_after_processing", 200, "application/json"),
+]
 
 
 def pay(daraja: Daraja, msisdn: str | None = None, amount: int = 1500) -> str:
@@ -182,6 +192,60 @@ def test_reset_after_processing_leaves_a_live_prompt_and_no_answer(
     assert receiver.wait_for(prompt["checkout_request_id"])
 
 
+@pytest.mark.parametrize(("scenario", "status", "content_type"), SPOILT_ANSWERS)
+def test_a_spoilt_answer_leaves_a_live_prompt_and_does_not_name_it(
+    daraja: Daraja, receiver: Receiver, scenario: str, status: int, content_type: str
+):
+    msisdn = new_msisdn()
+    daraja.arm(scenario)
+    answer = daraja.push(msisdn)
+    assert answer.status_code == status
+    assert answer.headers["Content-Type"].startswith(content_type)
+    with pytest.raises(requests.JSONDecodeError):
+        answer.json()
+    (prompt,) = daraja.phone(msisdn)["prompts"]
+    assert prompt["status"] == "open"
+    daraja.answer(prompt["checkout_request_id"], pin="1234")
+    assert receiver.wait_for(prompt["checkout_request_id"])
+
+
+def test_push_rate_limited_is_not_processed(daraja: Daraja):
+    msisdn = new_msisdn()
+    daraja.arm("push_rate_limited")
+    answer = daraja.push(msisdn)
+    assert answer.status_code == 429
+    assert "fault" in answer.json()
+    assert daraja.phone(msisdn)["prompts"] == []
+
+
+@pytest.mark.parametrize(
+    ("scenario", "claimed"),
+    [("failure_then_success", [1037, 0]), ("success_then_failure", [0, 1037])],
+)
+def test_a_payment_is_contradicted_and_moves_once(
+    daraja: Daraja, receiver: Receiver, scenario: str, claimed: list[int]
+):
+    daraja.arm(scenario)
+    checkout = pay(daraja)
+    letters = receiver.wait_for(checkout, 2)
+    assert [letter.callback["ResultCode"] for letter in letters] == claimed
+    assert ["CallbackMetadata" in letter.callback for letter in letters] == [
+        code == 0 for code in claimed
+    ]
+    assert daraja.result_code(checkout) == "0"
+    assert len(daraja.ledger()) == 1
+
+
+def test_a_prompt_that_was_not_paid_is_never_reported_as_paid(daraja: Daraja, receiver: Receiver):
+    daraja.arm("failure_then_success")
+    checkout = daraja.prompt(new_msisdn())
+    daraja.answer(checkout, cancel=True)
+    receiver.wait_for(checkout)
+    time.sleep(0.5)
+    (letter,) = receiver.about(checkout)
+    assert letter.callback["ResultCode"] == 1032
+
+
 def test_hang_processes_and_answers_late(daraja: Daraja):
     daraja.arm("hang", seconds=1)
     started = time.monotonic()
@@ -216,6 +280,28 @@ def test_query_rate_limited_is_the_gateways_fault(daraja: Daraja):
     fault = answer.json()["fault"]
     assert fault["detail"]["errorcode"] == "policies.ratelimit.SpikeArrestViolation"
     assert daraja.result_code(checkout) == "0"
+
+
+def test_query_html_is_the_firewall_speaking(daraja: Daraja):
+    checkout = pay(daraja)
+    daraja.arm("query_html")
+    answer = daraja.query(checkout)
+    assert answer.status_code == 403
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert daraja.result_code(checkout) == "0"
+
+
+def test_query_hang_answers_late_and_truly(daraja: Daraja):
+    checkout = pay(daraja)
+    daraja.arm("query_hang", seconds=0.5)
+    started = time.monotonic()
+    assert daraja.result_code(checkout) == "0"
+    assert time.monotonic() - started >= 0.5
+
+
+def test_the_document_lists_every_scenario_and_its_moment():
+    listed = re.findall(r"^\| `(\w+)` \| (\w+) \|", DOCUMENT.read_text(), re.MULTILINE)
+    assert listed == [(row.name, row.moment) for row in SCENARIOS.values()]
 
 
 def test_scenarios_combine_on_one_push(daraja: Daraja, receiver: Receiver):

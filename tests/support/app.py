@@ -26,13 +26,15 @@ from app.accounts.models import Person, Role
 from app.accounts.passwords import hash_password
 from app.accounts.tokens import access_token, refresh_token
 from app.config import ROOT, Settings
-from app.core.clock import now
+from app.core.clock import now, steadiness
 from app.core.unit_of_work import transaction
 from app.extensions import db, limiter
+from app.invariants import Violation, violations
 from app.orders.models import Order, Product
-from app.payments import engine, provider
-from app.payments.models import InboxMessage, Payment, TimelineEntry
-from app.payments.signals import check_wanted
+from app.payments import engine, provider, questions
+from app.payments.models import Credit, InboxMessage, Payment, TimelineEntry
+from app.payments.questions import Question
+from app.payments.signals import check_wanted, payment_watched
 from tests.support.daraja import FakeDaraja, html
 
 PASSWORD = "a long enough password"
@@ -78,6 +80,7 @@ def application(database_url: str, folder: Path, **given: Any) -> Iterator[Flask
         app = create_app(settings)
     # Tests run the engine themselves: what a worker does in between cannot be told apart.
     check_wanted.disconnect(app.extensions["lipa_jobs"].wake)
+    payment_watched.disconnect(app.extensions["lipa_jobs"].watch)
     with app.app_context():
         upgrade(directory=str(ROOT / "migrations"))
     yield app
@@ -101,7 +104,12 @@ def together(count: int, work: Callable[[int], Result]) -> list[Result]:
 def later(seconds: float) -> Iterator[None]:
     """Let the clock stand so much further on, and run from there."""
     with time_machine.travel(now() + timedelta(seconds=seconds), tick=True):
-        yield
+        # Time has passed, by this fiction: nobody has set the clock.
+        steadiness.forget()
+        try:
+            yield
+        finally:
+            steadiness.forget()
 
 
 class Shop:
@@ -111,11 +119,14 @@ class Shop:
         self.app = app
         self.daraja = daraja
         self._settings = app.extensions["lipa_settings"]
+        #: A test that writes rows by hand cannot ask that they explain themselves.
+        self.written_by_hand = False
 
     def empty(self) -> None:
         """Leave nothing of an earlier test: no rows, limits or tokens."""
         self.app.extensions["lipa_daraja"][0].close()
         provider.prepare(self.app)
+        steadiness.forget()
         self.daraja.reset()
         with self.app.app_context(), db.engine.begin() as connection:
             limiter.reset()
@@ -259,6 +270,25 @@ class Shop:
         with self.app.app_context():
             query = select(TimelineEntry).where(TimelineEntry.payment_id == payment.id)
             return list(db.session.scalars(query.order_by(TimelineEntry.id)))
+
+    def asked_about(self) -> list[int]:
+        """The payments that stand before a person."""
+        with self.app.app_context():
+            asked = [question.payment for question in questions.open_questions()]
+            return [payment.id for payment in asked if payment]
+
+    def questions(self) -> list[Question]:
+        with self.app.app_context():
+            return questions.open_questions()
+
+    def credits(self) -> list[Credit]:
+        with self.app.app_context():
+            return list(db.session.scalars(select(Credit).order_by(Credit.id)))
+
+    def violations(self) -> list[Violation]:
+        """Everything in the books that contradicts an invariant."""
+        with self.app.app_context():
+            return list(violations())
 
     def inbox(self) -> list[InboxMessage]:
         with self.app.app_context():

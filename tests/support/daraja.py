@@ -56,6 +56,12 @@ def refuse(message: str, code: str = "500.001.1001", status: int = 500) -> Scrip
     return lambda _: json_answer(body, status)
 
 
+def token(value: str = ACCESS_TOKEN, delay_seconds: float = 0) -> Script:
+    """Answer with an access token that lives an hour."""
+    body = {"access_token": value, "expires_in": "3599"}
+    return lambda _: json_answer(body, delay_seconds=delay_seconds)
+
+
 def html(status: int) -> Script:
     """Answer with a gateway's page, as during an outage."""
     return lambda _: Answer(status, b"<html><body>Bad Gateway</body></html>", "text/html")
@@ -116,6 +122,10 @@ class FakeDaraja:
     def queries(self) -> list[dict[str, Any]]:
         return [asked.body for asked in self.requests if asked.path == QUERY_PATH]
 
+    @property
+    def token_fetches(self) -> int:
+        return sum(asked.path.partition("?")[0] == TOKEN_PATH for asked in self.requests)
+
     def reset(self) -> None:
         """Forget every request and every instruction."""
         self.requests.clear()
@@ -123,6 +133,7 @@ class FakeDaraja:
         self.on_push = None
         self.push_answer: Script = self.accept
         self.query_answer: Script = still_processing
+        self.token_answer: Script = token()
 
     def stop(self) -> None:
         self._server.shutdown()
@@ -146,7 +157,7 @@ class FakeDaraja:
         self.requests.append(asked)
         path = asked.path.partition("?")[0]
         if path == TOKEN_PATH:
-            return json_answer({"access_token": ACCESS_TOKEN, "expires_in": "3599"})
+            return self.token_answer(asked.body)
         if path == QUERY_PATH:
             return self.query_answer(asked.body)
         if path != PUSH_PATH:

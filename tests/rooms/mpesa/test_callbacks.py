@@ -60,7 +60,7 @@ SHAPES = {
 def test_every_recorded_shape_of_a_success_is_understood(items: list[dict[str, Any]]) -> None:
     """C-13, S2-32, S3-37, S4-41."""
     read = read_stk_callback(callback(items))
-    assert (read.is_success, read.is_bare) == (True, False)
+    assert (read.is_success, read.is_doubtful) == (True, False)
     assert (read.amount_cents, read.receipt) == (150_000, "NLJ7RT61SV")
 
 
@@ -83,14 +83,16 @@ def test_a_code_is_text_whatever_it_came_as(code: object, read: str) -> None:
 
 
 @pytest.mark.parametrize("items", [None, [], [AMOUNT], [RECEIPT], [{"Name": "Amount"}, RECEIPT]])
-def test_a_success_without_amount_or_receipt_is_bare(items: list[dict[str, Any]] | None) -> None:
+def test_a_success_without_amount_or_receipt_is_doubtful(
+    items: list[dict[str, Any]] | None,
+) -> None:
     """S0-18."""
-    assert read_stk_callback(callback(items)).is_bare
+    assert read_stk_callback(callback(items)).is_doubtful
 
 
 def test_a_failure_is_never_called_bare() -> None:
     read = read_stk_callback(callback(None, ResultCode=1032))
-    assert (read.is_success, read.is_bare) == (False, False)
+    assert (read.is_success, read.is_doubtful) == (False, False)
 
 
 @pytest.mark.parametrize(

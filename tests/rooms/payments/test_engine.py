@@ -6,11 +6,21 @@ import pytest
 
 from app.core.clock import now
 from app.extensions import db
-from app.payments import queries
+from app.payments import engine
 from app.payments.settle import settle
-from app.payments.signals import check_wanted
+from app.payments.signals import check_wanted, payment_watched
 from tests.support.app import Account, Shop, later, together
-from tests.support.daraja import FakeDaraja, ended, html, paid, refuse, still_processing, text
+from tests.support.daraja import (
+    FakeDaraja,
+    bare,
+    ended,
+    html,
+    paid,
+    refuse,
+    still_processing,
+    text,
+    unpaid,
+)
 
 
 def test_ten_threads_ask_daraja_once(shop: Shop, shopper: Account, daraja: FakeDaraja) -> None:
@@ -106,7 +116,7 @@ def test_a_final_answer_ends_the_attempt_without_any_callback(
         shop.sweep()
     after = shop.fresh(payment)
     assert (after.status, after.reason, after.result_code) == (status, reason, code)
-    assert after.next_check_at is None
+    assert after.next_check_at is None or after.next_check_at > after.prompt_expires_at
     told = shop.status(shopper, order)
     assert (told["status"], told["reason"]) == ("failed", reason), "C-20"
     assert shop.order_now(shopper, order)["status"] == "pending"
@@ -194,6 +204,7 @@ def test_an_attempt_that_a_dead_process_left_behind_comes_to_an_end(
     shop: Shop, shopper: Account
 ) -> None:
     """A1: written, and the process ended before the push."""
+    shop.written_by_hand = True
     order = shop.order(shopper)
     payment = shop.prompted(shopper, order)
     with shop.app.app_context(), db.engine.begin() as connection:
@@ -209,8 +220,8 @@ def test_an_attempt_that_a_dead_process_left_behind_comes_to_an_end(
 def test_what_stays_open_too_long_is_shown_to_a_person(shop: Shop, shopper: Account) -> None:
     """I5."""
     payment = shop.prompted(shopper)
-    with later(125), shop.app.app_context():
-        assert payment.id in [row.id for row in queries.needing_a_person()]
+    with later(125):
+        assert payment.id in shop.asked_about()
 
 
 def test_one_poisoned_row_does_not_keep_the_others_waiting(
@@ -259,3 +270,77 @@ def test_goods_are_not_given_away_while_a_prompt_for_them_is_open(
             shop.sweep()
     assert shop.stock(product) == 0
     assert shop.order_now(shopper, order)["status"] == "pending"
+
+
+def test_b8_a_time_out_that_daraja_told_is_asked_about_again_and_money_wins(
+    shop: Shop, shopper: Account, daraja: FakeDaraja
+) -> None:
+    """The payer was slow: "timed out" first, paid all the same, and no callback ever came."""
+    order = shop.order(shopper)
+    payment = shop.prompted(shopper, order)
+    daraja.query_answer = ended("1037", "DS timeout")
+    with later(70):
+        shop.sweep()
+        assert shop.fresh(payment).status == "expired"
+    daraja.query_answer = ended("0")
+    with later(200):
+        shop.sweep()
+    assert shop.fresh(payment).status == "completed"
+    assert shop.order_now(shopper, order)["status"] == "paid"
+
+
+def test_second_thoughts_about_an_unpaid_end_are_few(
+    shop: Shop, shopper: Account, daraja: FakeDaraja
+) -> None:
+    payment = shop.prompted(shopper)
+    daraja.query_answer = ended("1032", "Cancelled")
+    for seconds in range(30, 40_000, 600):
+        with later(seconds):
+            shop.sweep()
+    assert len(daraja.queries) == 3
+    assert shop.fresh(payment).next_check_at is None
+
+
+def test_late_news_about_an_ended_payment_is_asked_about_until_there_is_an_answer(
+    shop: Shop, shopper: Account, daraja: FakeDaraja
+) -> None:
+    payment = shop.prompted(shopper)
+    shop.callback(unpaid(payment.checkout_request_id, 1037), token=payment.callback_token)
+    shop.callback(bare(payment.checkout_request_id), token=payment.callback_token)
+    daraja.query_answer = html(403)
+    shop.sweep()
+    assert shop.fresh(payment).status == "expired"
+    daraja.query_answer = ended("0")
+    with later(40):
+        shop.sweep()
+    assert shop.fresh(payment).status == "completed"
+
+
+def test_a_failure_does_not_take_back_a_question_that_other_news_called_for(
+    shop: Shop, shopper: Account, daraja: FakeDaraja
+) -> None:
+    payment = shop.prompted(shopper)
+    daraja.query_answer = ended("0")
+    shop.callback(bare(payment.checkout_request_id), token=payment.callback_token)
+    shop.callback(unpaid(payment.checkout_request_id, 1037), token=payment.callback_token)
+    shop.sweep()
+    assert shop.fresh(payment).status == "completed"
+
+
+def test_c21_while_somebody_watches_daraja_is_asked_every_ten_seconds_and_no_more(
+    shop: Shop, shopper: Account, daraja: FakeDaraja
+) -> None:
+    order = shop.order(shopper)
+    payment = shop.prompted(shopper, order)
+
+    def look(_sender: object, *, payment_id: int) -> None:
+        engine.look(payment_id)
+
+    with payment_watched.connected_to(look):
+        for second in range(0, 60, 5):
+            with later(second):
+                shop.sweep()
+                for _ in range(3):
+                    shop.status(shopper, order)
+    assert len(daraja.queries) == 5, "at 15, 25, 35, 45 and 55 seconds"
+    assert shop.fresh(payment).checks <= 3, "watchers do not use up the engine's patience"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from app.core.errors import Busy
-from app.payments import queries
 from app.payments.models import Payment
 from tests.support.app import SAFARICOM, Account, Shop, later
 from tests.support.daraja import FakeDaraja, ended, paid
@@ -18,11 +17,6 @@ def _confirmed_by_query(shop: Shop, daraja: FakeDaraja, payment: Payment, body: 
     with later(60):
         shop.sweep()
     return shop.fresh(payment)
-
-
-def _listed_for_a_person(shop: Shop) -> list[int]:
-    with shop.app.app_context():
-        return [payment.id for payment in queries.needing_a_person()]
 
 
 def test_an_amount_with_one_proof_is_never_counted(
@@ -68,7 +62,7 @@ def test_proven_news_of_another_amount_puts_a_completed_payment_before_a_person(
     shop.callback(paid(payment.checkout_request_id, amount=500), token=payment.callback_token)
     after = shop.fresh(payment)
     assert (after.status, after.review_reason) == ("completed", "amount_differs")
-    assert _listed_for_a_person(shop) == [payment.id]
+    assert shop.asked_about() == [payment.id]
 
 
 def test_a_prompt_that_nobody_ever_heard_of_again_is_shown_to_a_person(
@@ -78,7 +72,7 @@ def test_a_prompt_that_nobody_ever_heard_of_again_is_shown_to_a_person(
     with later(180):
         shop.sweep()
     assert (shop.fresh(payment).status, shop.fresh(payment).reason) == ("expired", "no_answer")
-    assert _listed_for_a_person(shop) == [payment.id]
+    assert shop.asked_about() == [payment.id]
 
 
 def test_a_database_that_is_busy_after_the_push_does_not_invite_a_second_one(

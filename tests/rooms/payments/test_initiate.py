@@ -306,6 +306,7 @@ def test_an_answer_that_loses_against_its_own_callback_is_no_accident(
     shop: Shop, shopper: Account, daraja: FakeDaraja
 ) -> None:
     """The callback settles the attempt between the answer's reading and writing of it."""
+    shop.written_by_hand = True
     payment = shop.unanswered(shopper)
     outcome: list[object] = []
 

@@ -88,7 +88,7 @@ def test_a_number_beyond_arithmetic_is_handled_once_and_never_credited(
     raw = json.dumps(paid(payment.checkout_request_id)).encode()
     shop.callback(raw.replace(b"1500", number.encode()), token=payment.callback_token)
     after = shop.fresh(payment)
-    assert after.status in ("pending", "review")
+    assert after.status == "pending"
     assert after.received_cents is None
     assert _all_handled(shop)
 
@@ -149,7 +149,8 @@ def test_extra_and_repeated_keys_are_passed_over(shop: Shop, shopper: Account) -
 def test_an_unknown_checkout_id_is_kept_and_makes_no_order(shop: Shop) -> None:
     assert shop.callback(paid("ws_CO_nobody")).status_code == 200
     [kept] = shop.inbox()
-    assert (kept.payment_id, kept.verdict) == (None, "unknown CheckoutRequestID")
+    assert kept.payment_id is None
+    assert str(kept.verdict).startswith("unknown CheckoutRequestID")
 
 
 def test_a_body_above_64_kib_is_refused_and_not_kept(shop: Shop) -> None:

@@ -1,0 +1,1 @@
+"""Money out: refunds asked for and decided on."""

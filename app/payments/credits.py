@@ -1,0 +1,66 @@
+"""Money that came in: how it fits, and the one row that says so."""
+
+from __future__ import annotations
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from app.core.statements import rows_changed
+from app.orders.models import Order
+from app.orders.states import OrderStatus
+from app.payments.evidence import Outcome
+from app.payments.models import Credit, Payment
+from app.payments.states import Standing
+
+
+class LostRace(Exception):
+    """What stood there a moment ago was changed by somebody else."""
+
+
+def standing_of(payment: Payment, order: Order, outcome: Outcome) -> Standing:
+    """Say how money fits the attempt that it came by, and the order as it is now."""
+    stated = payment.amount_cents if outcome.amount_cents is None else outcome.amount_cents
+    if stated != payment.amount_cents:
+        return Standing.SHORT if stated < payment.amount_cents else Standing.OVER
+    if order.status == OrderStatus.PENDING:
+        return Standing.EXACT
+    closed = order.status in (OrderStatus.CANCELLED, OrderStatus.EXPIRED)
+    return Standing.LATE if closed else Standing.SECOND
+
+
+def record_credit(session: Session, payment: Payment, standing: Standing, outcome: Outcome) -> None:
+    """Write down once what a payment brought, or take over what stood there unmatched.
+
+    A prompt cannot move more than it asks for, so no more than that is ever credited; what a
+    callback claims beyond it is a question for a person.
+    """
+    stated = payment.amount_cents if outcome.amount_cents is None else outcome.amount_cents
+    values = {
+        "order_id": payment.order_id,
+        "payment_id": payment.id,
+        "amount_cents": min(stated, payment.amount_cents),
+        "standing": standing,
+        "evidence": outcome.evidence,
+    }
+    waiting = _unmatched(session, outcome.receipt)
+    if waiting is None:
+        session.add(Credit(receipt=outcome.receipt, phone=payment.phone, **values))
+        session.flush()
+        return
+    took_over = (
+        update(Credit)
+        .where(Credit.id == waiting.id, Credit.payment_id.is_(None), Credit.decided_at.is_(None))
+        .values(**values)
+    )
+    if rows_changed(session, took_over) != 1:
+        raise LostRace
+
+
+def _unmatched(session: Session, receipt: str | None) -> Credit | None:
+    if receipt is None:
+        return None
+    return session.scalar(
+        select(Credit).where(
+            Credit.receipt == receipt, Credit.payment_id.is_(None), Credit.decided_at.is_(None)
+        )
+    )

@@ -1,0 +1,205 @@
+"""What a person decides about money that did not simply fit.
+
+The money itself is proven; what is decided is where it belongs. Each decision is made once, by
+compare-and-set, with who and why beside it, and moves payment and order in the same transaction.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from app.accounts.models import Person
+from app.core.clock import now
+from app.core.errors import Conflict, NotFound, PaymentInProgress, ValidationError
+from app.core.money import kes
+from app.core.statements import rows_changed
+from app.core.unit_of_work import transaction
+from app.orders import service as orders
+from app.orders.models import Order
+from app.orders.states import OrderEvent, OrderStatus
+from app.payments.models import Credit, Payment
+from app.payments.queries import amount_paid_cents, live_attempt
+from app.payments.settle import move, persistently
+from app.payments.states import Decision, Event, Standing
+from app.payments.timeline import note
+from app.settings.service import settings
+
+MOST_WORDS = 500
+
+
+def accept(credit_id: int, person: Person, why: str) -> None:
+    """Take money for the order after all, and fulfil it. Raises Conflict when it is not enough."""
+
+    def work(session: Session, credit: Credit, order: Order) -> None:
+        _require_standing(credit, Standing.OVER, Standing.LATE, Standing.SHORT)
+        if amount_paid_cents(session, order.id) < order.total_cents:
+            raise Conflict("This does not cover the order. Ask for the rest instead.")
+        _clear_payment(session, credit, person, why)
+        _pay_order(session, order, _name(person), why)
+
+    _decide(credit_id, Decision.ACCEPTED, person, why, work)
+
+
+def ask_for_rest(credit_id: int, person: Person, why: str) -> None:
+    """Keep what came and let the shopper pay what is missing."""
+
+    def work(session: Session, credit: Credit, order: Order) -> None:
+        _require_standing(credit, Standing.SHORT)
+        if order.status != OrderStatus.REVIEW:
+            raise Conflict(f"The order is {order.status}: there is no rest to ask for.")
+        _clear_payment(session, credit, person, why)
+        _reopen(session, order, _name(person), why)
+
+    _decide(credit_id, Decision.REST_ASKED, person, why, work)
+
+
+def set_aside(credit_id: int, person: Person, why: str) -> None:
+    """Keep money out of its order, to be sent back: it stays listed until it has been."""
+
+    def work(session: Session, credit: Credit, order: Order) -> None:
+        _require_standing(credit, Standing.OVER, Standing.LATE, Standing.SECOND, Standing.SHORT)
+
+    _decide(credit_id, Decision.SET_ASIDE, person, why, work)
+
+
+def assign(credit_id: int, order_ref: object, person: Person, why: str) -> None:
+    """Give unmatched money to an order. Raises Conflict when that order is paid already."""
+    words, order_id = _readable(why), orders.find_order(order_ref, person).id
+
+    def work(session: Session) -> None:
+        order = orders.lock_order(session, order_id)
+        credit = session.get(Credit, credit_id, populate_existing=True)
+        if credit is None:
+            raise NotFound("There is no such money.")
+        _require_standing(credit, Standing.UNMATCHED)
+        if order.status == OrderStatus.PAID:
+            raise Conflict("That order is paid already. Set this money aside for a refund.")
+        if live_attempt(session, order_id) is not None:
+            raise PaymentInProgress("A prompt for that order is open. Wait for its end.")
+        _mark(session, credit, Decision.ASSIGNED, person, words, order_id=order_id)
+        questioned = f"{kes(credit.amount_cents)} assigned"
+        changes = {"review_reason": Standing.UNMATCHED}
+        orders.move_order(
+            session, order, OrderEvent.MONEY_QUESTIONED, _name(person), questioned, **changes
+        )
+        if amount_paid_cents(session, order_id) >= order.total_cents:
+            _pay_order(session, order, _name(person), words)
+        else:
+            _reopen(session, order, _name(person), words)
+
+    persistently(work)
+
+
+def acknowledge(payment_id: int, person: Person, why: str) -> None:
+    """Take a payment that was only to be looked at off the list."""
+    words = _readable(why)
+    with transaction() as session:
+        payment = session.get(Payment, payment_id, populate_existing=True)
+        if payment is None:
+            raise NotFound("There is no such payment.")
+        if payment.is_live or payment.reviewed_at is not None:
+            raise Conflict("There is nothing to acknowledge here.")
+        payment.reviewed_at = now()
+        note(session, payment_id, "seen", payment.status, payment.status, _name(person), words)
+
+
+def delivered(order_id: int, person: Person, why: str) -> None:
+    """Note that a paid order whose goods were gone has been settled with the shopper."""
+    orders.find_order(order_id, person)
+    if not orders.acknowledge(order_id, _name(person), _readable(why)):
+        raise Conflict("Somebody has settled this already.")
+
+
+def more_time(order_id: int, person: Person, why: str) -> None:
+    """Let the shopper pay the rest of an order whose time was over."""
+    words = _readable(why)
+    orders.find_order(order_id, person)
+    with transaction() as session:
+        order = orders.lock_order(session, order_id)
+        if order.review_reason != "part_paid":
+            raise Conflict("Somebody has settled this already.")
+        _reopen(session, order, _name(person), words)
+
+
+def _decide(credit_id: int, decision: Decision, person: Person, why: str, work) -> None:  # type: ignore[no-untyped-def]
+    words = _readable(why)
+
+    def decided(session: Session) -> None:
+        found = session.get(Credit, credit_id)
+        if found is None or found.order_id is None:
+            raise NotFound("There is no such money, or it belongs to no order yet.")
+        order = orders.lock_order(session, found.order_id)
+        credit = session.get_one(Credit, credit_id, populate_existing=True)
+        _mark(session, credit, decision, person, words)
+        work(session, credit, order)
+
+    persistently(decided)
+
+
+def _mark(
+    session: Session,
+    credit: Credit,
+    decision: Decision,
+    person: Person,
+    why: str,
+    **changes: int,
+) -> None:
+    """Write a decision down, once. Raises Conflict when somebody was faster."""
+    decided = (
+        update(Credit)
+        .where(Credit.id == credit.id, Credit.decided_at.is_(None))
+        .values(
+            decision=decision,
+            decided_at=now(),
+            decided_by=_name(person),
+            decided_why=why,
+            **changes,
+        )
+    )
+    if rows_changed(session, decided) != 1:
+        raise Conflict("Somebody has decided this already.")
+
+
+def _clear_payment(session: Session, credit: Credit, person: Person, why: str) -> None:
+    if credit.payment_id is not None:
+        move(
+            session, credit.payment_id, Event.MONEY_ACCEPTED, _name(person), why, reviewed_at=now()
+        )
+
+
+def _pay_order(session: Session, order: Order, actor: str, why: str) -> None:
+    event = OrderEvent.MONEY_ACCEPTED
+    if orders.move_order(session, order, event, actor, why, paid_at=now(), review_reason=None):
+        orders.fulfil(session, order)
+
+
+def _reopen(session: Session, order: Order, actor: str, why: str) -> None:
+    held_until = now() + timedelta(minutes=settings().order_hold_minutes)
+    orders.move_order(
+        session,
+        order,
+        OrderEvent.REST_ASKED,
+        actor,
+        why,
+        review_reason=None,
+        held_until=held_until,
+    )
+
+
+def _require_standing(credit: Credit, *allowed: Standing) -> None:
+    if credit.standing not in allowed:
+        raise Conflict(f"That cannot be done with {credit.standing} money.")
+
+
+def _readable(why: str) -> str:
+    words = why.strip()
+    if not words or len(words) > MOST_WORDS:
+        raise ValidationError(f"Say why, in 1 to {MOST_WORDS} characters.")
+    return words
+
+
+def _name(person: Person) -> str:
+    return f"person {person.id}"

@@ -1,0 +1,68 @@
+"""M-Pesa receipts: each belongs to one payment, and better proof corrects weaker."""
+
+from __future__ import annotations
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from app.core.money import kes
+from app.payments.evidence import Evidence, Outcome
+from app.payments.models import Credit, Payment
+from app.payments.timeline import flag, note
+
+
+def is_taken(session: Session, payment_id: int, outcome: Outcome) -> bool:
+    """Tell whether another payment holds this receipt by right.
+
+    A holder that had it from weaker evidence gives it up to a callback with both proofs. Money
+    that nobody has assigned yet waits for just this payment.
+    """
+    if outcome.receipt is None:
+        return False
+    holder = session.scalar(select(Credit).where(Credit.receipt == outcome.receipt))
+    if holder is None or holder.payment_id == payment_id:
+        return False
+    if holder.payment_id is None:
+        return holder.decided_at is not None
+    proven = outcome.evidence is Evidence.PROVEN_CALLBACK
+    other = session.get_one(Payment, holder.payment_id, populate_existing=True)
+    if not proven or other.evidence == Evidence.PROVEN_CALLBACK:
+        return True
+    _set_receipt(session, other, None, "receipt_withdrawn", outcome.actor)
+    return False
+
+
+def _set_receipt(
+    session: Session, payment: Payment, receipt: str | None, event: str, actor: str
+) -> None:
+    session.execute(update(Payment).where(Payment.id == payment.id).values(mpesa_receipt=receipt))
+    session.execute(update(Credit).where(Credit.payment_id == payment.id).values(receipt=receipt))
+    status, was = payment.status, payment.mpesa_receipt or "none"
+    note(session, payment.id, event, status, status, actor, f"{was} became {receipt or 'none'}")
+
+
+def learn_receipt(session: Session, payment: Payment, outcome: Outcome) -> str | None:
+    """Fill in the receipt of a payment that a query confirmed before its callback came.
+
+    A callback with both proofs also corrects one that came with less.
+    """
+    proven = outcome.evidence is Evidence.PROVEN_CALLBACK
+    corrects = proven and payment.evidence != Evidence.PROVEN_CALLBACK
+    if not outcome.receipt or outcome.receipt == payment.mpesa_receipt:
+        return None
+    if payment.mpesa_receipt and not corrects:
+        return "ignored: the payment has another receipt"
+    if is_taken(session, payment.id, outcome):
+        return "ignored: that receipt belongs to another payment"
+    _set_receipt(session, payment, outcome.receipt, "receipt_learned", outcome.actor)
+    return "receipt learned"
+
+
+def learn_amount(session: Session, payment: Payment, outcome: Outcome) -> str | None:
+    """Put a completed payment before a person when proven news names another amount."""
+    differs = outcome.amount_cents not in (None, payment.amount_cents)
+    if not differs or outcome.evidence is not Evidence.PROVEN_CALLBACK or payment.review_reason:
+        return None
+    why = f"the callback names {kes(outcome.amount_cents or 0)}"
+    flag(session, payment, "amount_differs", outcome.actor, why)
+    return "amount differs: a person is asked"

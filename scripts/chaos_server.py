@@ -1,0 +1,47 @@
+"""`run.py` with a hasty engine, for chaos.py: `python -m scripts.chaos_server PACE`.
+
+At pace 1 it is the product as it is. At pace 10 the engine waits a tenth of its pauses, so that a
+short run calms down in seconds. The constants are changed before anything that uses them is
+imported; the product itself has no switch for this, because no shop should.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+
+def hasten(pace: float) -> None:
+    """Divide the engine's pauses by `pace`. Raises SystemExit when one of them has moved away."""
+    from app.payments import schedule
+
+    _divide(schedule, "FIRST_ASK_SECONDS", pace)
+    _divide(schedule, "MINIMUM_PAUSE_SECONDS", pace)
+    _divide(schedule, "QUIET_SECONDS", pace)
+    _divide(schedule, "_BACK_OFF_SECONDS", pace)
+    from app import jobs
+    from app.payments import inbox
+
+    _divide(inbox, "STRAY_SECONDS", pace)
+    _divide(jobs, "SWEEP_SECONDS", pace)
+
+
+def _divide(module: ModuleType, name: str, pace: float) -> None:
+    value = getattr(module, name, None)
+    if value is None:
+        sys.exit(f"{module.__name__} has no {name} any more: teach scripts/chaos_server.py.")
+    shorter = tuple(part / pace for part in value) if isinstance(value, tuple) else value / pace
+    setattr(module, name, shorter)
+
+
+def main() -> None:
+    pace = float(sys.argv.pop(1))
+    if pace != 1:
+        hasten(pace)
+    import run
+
+    run.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""Starts a shop again and again: the application is imported once, and every start is a fork.
+
+``python -m tests.crash.launcher`` takes one command a line. ``serve`` makes a process group that
+runs what ``python run.py`` runs, and answers with its number. ``sweep`` makes one that does the
+engine's round once, as a second worker would, and answers with its exit status.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+
+import run
+
+# Everything that an application is put together from is imported here, so that every name is
+# there to be wrapped or set.
+from app import assembly as _assembly  # noqa: F401
+from app import create_app
+from app.monitoring import configure_logging
+from app.payments import engine
+from tests.crash import hooks
+
+#: The product's patience, in seconds, shortened for the whole program before any of it is used.
+#: What is done and in which order stays; only how long is waited before.
+PACE: dict[str, object] = {
+    "app.payments.schedule.FIRST_ASK_SECONDS": 1,
+    "app.payments.schedule.MINIMUM_PAUSE_SECONDS": 1,
+    "app.payments.schedule._BACK_OFF_SECONDS": (1, 1, 1, 1, 2, 2, 3, 5, 10, 20),
+    "app.payments.schedule.QUIET_SECONDS": 2,
+    "app.payments.initiate.FOLLOWER_WAIT_SECONDS": 0.2,
+    "app.core.idempotency.LEASE_SECONDS": 1,
+}
+LOG_FILE = "CRASH_LOG"
+
+
+def main() -> None:
+    quicken()
+    hooks.lay()
+    print("ready", flush=True)
+    for line in sys.stdin:
+        _reap()
+        match line.strip():
+            case "serve":
+                print(_fork(_serve), flush=True)
+            case "sweep":
+                print(os.waitpid(_fork(_sweep), 0)[1], flush=True)
+
+
+def quicken() -> None:
+    """Set the pace where the product says it, and wherever else it has taken a copy of it.
+
+    Raises AttributeError when the product has no such name any more.
+    """
+    for path, value in PACE.items():
+        home, _, name = path.rpartition(".")
+        was = getattr(sys.modules[home], name)
+        for module in hooks.app_modules():
+            if vars(module).get(name) is was:
+                setattr(module, name, value)
+
+
+def _serve() -> None:
+    sys.argv = ["run.py"]
+    run.main()
+
+
+def _sweep() -> None:
+    configure_logging()
+    with create_app().app_context():
+        engine.sweep()
+
+
+def _fork(work: Callable[[], None]) -> int:
+    """Run ``work`` in a process group of its own, whose output goes to the log."""
+    child = os.fork()
+    if child:
+        return child
+    status = 1
+    try:
+        os.setsid()
+        _speak_to(os.environ[LOG_FILE])
+        work()
+        status = 0
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 1
+        print(end, file=sys.stderr)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        # Never back into the loop above: this process is not the launcher.
+        os._exit(status)
+
+
+def _speak_to(log: str) -> None:
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    for source, target in ((nothing, 0), (output, 1), (output, 2)):
+        os.dup2(source, target)
+
+
+def _reap() -> None:
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+if __name__ == "__main__":
+    main()
