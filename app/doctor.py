@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 
+import requests
 from cryptography.fernet import Fernet
 from flask import current_app
 from sqlalchemy import func, select
@@ -12,19 +15,24 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.config import ROOT, Settings
 from app.core.clock import now
+from app.core.unit_of_work import end_reads
 from app.extensions import db
 from app.jobs import Jobs, QueueAway
 from app.mpesa.origin import is_proven
-from app.mpesa.service import TokenRefused
 from app.mpesa.settings import MissingSettings
+from app.mpesa.transport import TokenRefused
 from app.payments.models import Payment
 from app.payments.provider import mpesa
 from app.schema import is_up_to_date
 from app.settings.cipher import UnreadableSetting
 from app.settings.service import mpesa_settings, settings
+from app.tunnel import NoTunnel, tunnel
 
 #: Work that has been due for so long is not late because of a busy moment.
 LATE_MINUTES = 5
+#: An answer that travels through the internet, and back to this machine and out again.
+REACH_SECONDS = 5
+_HEALTH_PIECES = 64
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,17 @@ def remarks() -> list[str]:
         parts.append("the initiator's password is set")
     if configured.mpesa_b2c_security_credential:
         parts.append("a security credential is set")
-    return [f"Money out: {', '.join(parts)}."] if parts else []
+    money_out = [f"Money out: {', '.join(parts)}."] if parts else []
+    return [*money_out, *(_tunnel_now() if configured.follows_tunnel else [])]
+
+
+def _tunnel_now() -> list[str]:
+    try:
+        return [f"PUBLIC_URL=auto: the tunnel is {tunnel().root()}."]
+    except NoTunnel as missing:
+        # Elsewhere this is a finding.
+        remark = f"PUBLIC_URL=auto: {missing.problem} The simulator needs none."
+        return [remark] if settings().is_simulator else []
 
 
 def _secrets(configured: Settings) -> list[Finding]:
@@ -131,6 +149,8 @@ def _addresses(configured: Settings) -> list[Finding]:
         callback_url = mpesa_settings().callback_url
     except UnreadableSetting as error:
         return [Finding(str(error), "Put the old key back, or store the settings again.")]
+    if not callback_url:
+        return _through_tunnel(configured)
     local = "127.0.0.1" in callback_url or "localhost" in callback_url
     if configured.is_simulator:
         return []
@@ -138,7 +158,7 @@ def _addresses(configured: Settings) -> list[Finding]:
         return [
             Finding(
                 f"Safaricom cannot reach {callback_url}.",
-                "Set PUBLIC_URL to an address on the internet, such as an ngrok tunnel's.",
+                "Set PUBLIC_URL to an address on the internet, or to auto where ngrok runs.",
             )
         ]
     if not callback_url.startswith("https://"):
@@ -151,9 +171,50 @@ def _addresses(configured: Settings) -> list[Finding]:
     return _tunnel(configured)
 
 
+def _through_tunnel(configured: Settings) -> list[Finding]:
+    """Callbacks come by the tunnel of the moment: is there one, and does it lead here?"""
+    try:
+        roots = tunnel().roots()
+    except NoTunnel as missing:
+        return [] if configured.is_simulator else [Finding(missing.problem, missing.mend)]
+    findings = []
+    if len(roots) > 1:
+        problem = f"More than one tunnel leads here: {', '.join(roots)}. The first is used."
+        mend = "Stop the others, or set PUBLIC_URL to the one that you mean."
+        findings.append(Finding(problem, mend))
+    if configured.trusted_proxies > 1:
+        problem = "TRUSTED_PROXIES counts more than ngrok, so a caller may choose its address."
+        findings.append(Finding(problem, "Leave TRUSTED_PROXIES blank: PUBLIC_URL=auto counts it."))
+    if why := _why_unreached(roots[0]):
+        problem = f"{roots[0]} does not lead to this shop: {why}."
+        mend = f"Start the shop on port {configured.port}. If it runs there, start ngrok again."
+        findings.append(Finding(problem, mend))
+    return findings
+
+
+def _why_unreached(root: str) -> str | None:
+    """Go out and come back by a public address; return what happened when it was not us."""
+    end_reads()
+    with requests.Session() as session:
+        # A proxy of the machine is no road that Daraja takes.
+        session.trust_env = False
+        try:
+            answer = session.get(
+                f"{root}/api/health", timeout=REACH_SECONDS, allow_redirects=False, stream=True
+            )
+            health = json.loads(b"".join(islice(answer.iter_content(1024), _HEALTH_PIECES)))
+        except requests.RequestException as error:
+            return type(error).__name__
+        except (ValueError, RecursionError):
+            health = None
+    is_ours = isinstance(health, dict) and {"status", "environment", "problems"} <= set(health)
+    return None if is_ours else f"another program answers, or none (HTTP {answer.status_code})"
+
+
 def _tunnel(configured: Settings) -> list[Finding]:
     """A tunnel or proxy on this machine makes every caller look local, and local is believed."""
-    if configured.trusted_proxies or not is_proven("127.0.0.1", configured.callback_networks):
+    told_apart = configured.trusted_proxies or configured.follows_tunnel
+    if told_apart or not is_proven("127.0.0.1", configured.callback_networks):
         return []
     return [
         Finding(

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from flask import Flask
+from flask import Flask, current_app
 from huey import Huey, PostgresHuey, RedisHuey, SqliteHuey
 from huey.consumer import Consumer
 from huey.serializer import SignedSerializer
@@ -127,6 +127,8 @@ class Jobs:
         self._enqueue(payment_id, lambda: self._look(payment_id))
 
     def _enqueue(self, payment_id: int, task: Callable[[], object]) -> None:
+        if current_app != self._app:
+            return  # Signals are the whole process's, and another application's news is not ours.
         try:
             if self._queue.pending_count() >= MOST_WAITING:
                 logger.warning("nobody takes tasks: does `flask worker` run? The sweep finds them")

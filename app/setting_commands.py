@@ -13,8 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.config import Environment
 from app.core.errors import LipaError
-from app.mpesa.service import MpesaService, TokenRefused
+from app.mpesa.service import MpesaService
 from app.mpesa.settings import MissingSettings, MpesaSettings
+from app.mpesa.transport import TokenRefused
 from app.payments.provider import mpesa
 from app.schema import is_up_to_date
 from app.settings import service as stored

@@ -310,7 +310,7 @@ def test_a_thread_that_died_is_replaced(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(background, "ask", deadly)
     monkeypatch.setattr(background, "sweep", lambda: None)
     monkeypatch.setattr(background, "SWEEP_SECONDS", 0.1)
-    with alone(tmp_path) as (_, jobs):
+    with alone(tmp_path) as (app, jobs), app.app_context():
         jobs.open()
         jobs.start(threads=1)
         for payment_id in (1, 2):
@@ -332,7 +332,7 @@ def test_a_redis_that_hangs_costs_a_payment_less_than_a_second(tmp_path: Path) -
     # Connections are taken in by the kernel, and nobody ever answers.
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
-        with alone(tmp_path, redis_url=url) as (_, jobs):
+        with alone(tmp_path, redis_url=url) as (app, jobs), app.app_context():
             began = time.monotonic()
             jobs.wake(None, payment_id=1, at=now())
             assert 0.5 < time.monotonic() - began < 1.5
@@ -342,7 +342,7 @@ def test_a_queue_that_nobody_empties_does_not_grow(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(background, "MOST_WAITING", 3)
-    with alone(tmp_path) as (app, jobs):
+    with alone(tmp_path) as (app, jobs), app.app_context():
         jobs.open()
         for payment_id in range(6):
             jobs.wake(None, payment_id=payment_id, at=now())

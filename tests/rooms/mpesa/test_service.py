@@ -11,9 +11,10 @@ import requests_mock
 
 from app.monitoring import redact
 from app.mpesa.messages import PushAccepted, PushRefused, QueryFinal, StkPush
-from app.mpesa.service import TokenRefused, password
+from app.mpesa.service import password
 from app.mpesa.settings import MissingSettings
 from app.mpesa.tokens import AccessToken
+from app.mpesa.transport import TokenRefused
 from tests.rooms.mpesa.speaking import (
     ACCEPTED,
     PASSKEY,

@@ -20,8 +20,9 @@ from cryptography.x509.oid import NameOID
 
 from app.core.clock import now
 from app.mpesa.messages import PushRefused, PushUnanswered, QueryUnanswered
-from app.mpesa.service import MpesaService, TokenRefused
+from app.mpesa.service import MpesaService
 from app.mpesa.tokens import AccessToken
+from app.mpesa.transport import TokenRefused
 from app.mpesa.wires import Wires
 from tests.rooms.mpesa.speaking import PROMPT, at, service
 from tests.services.launch import free_port
@@ -55,7 +56,7 @@ def speaking(daraja: FakeDaraja) -> Iterator[MpesaService]:
 
 def with_token(addresses: dict[str, Any], wires: Wires | None = None) -> MpesaService:
     asking = service(wires, read_timeout_seconds=5, **addresses)
-    asking._tokens.get(asking._account, lambda: AccessToken("in the pocket", 3599))
+    asking._daraja._tokens.get(asking._daraja._account, lambda: AccessToken("in the pocket", 3599))
     return asking
 
 

@@ -378,7 +378,7 @@ def test_a_shelf_that_breaks_down_stops_no_payment(
     with broken_shelf(world):
         assert world.pay(shopper, world.order(shopper)).status_code == 200
         with world.app.app_context():
-            provider.mpesa()._tokens.forget("a" * 64, "refused")
+            provider.mpesa()._daraja._tokens.forget("a" * 64, "refused")
     assert world.daraja.token_fetches == 1
     assert "the database does not answer" in caplog.text
     assert ACCESS_TOKEN not in caplog.text
