@@ -35,6 +35,7 @@ from app.payments.pages import payment_pages
 from app.payments.routes import orders_api
 from app.schema import MIGRATIONS
 from app.settings import models as _settings_models  # noqa: F401  (registers its table)
+from app.tunnel import BehindAgent, Tunnel
 
 MAX_BODY_BYTES = 1024 * 1024
 #: SQLite opens connections cheaply; PostgreSQL's are counted by its administrator.
@@ -94,6 +95,7 @@ def bind_extensions(app: Flask, settings: Settings) -> None:
     jwt.init_app(app)
     limiter.init_app(app)
     provider.prepare(app)
+    app.extensions["lipa_tunnel"] = Tunnel(settings)
     queue = make_queue(settings, queue_file(settings), app.config["SECRET_KEY"])
     app.extensions["lipa_jobs"] = Jobs(app, queue)
     app.extensions["lipa_announcer"] = Announcer(app)
@@ -137,6 +139,8 @@ def install_layers(app: Flask, settings: Settings) -> None:
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
+    elif settings.follows_tunnel:
+        app.wsgi_app = BehindAgent(app.wsgi_app)  # type: ignore[method-assign]
 
 
 def queue_file(settings: Settings) -> Path:

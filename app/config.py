@@ -12,6 +12,7 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from limits import parse as parse_limit
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
@@ -27,6 +28,8 @@ SAFARICOM_ADDRESSES = (
     "196.201.212.129,196.201.212.136,196.201.212.74,196.201.212.69"
 )
 LOOPBACK = "127.0.0.0/8,::1"
+#: What PUBLIC_URL says where the ngrok agent knows the address.
+AUTO = "auto"
 #: Published by Safaricom for everybody's tests; it protects nothing.
 SANDBOX_PASSKEY = "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919"
 SANDBOX_SHORTCODE = "174379"
@@ -102,6 +105,7 @@ class Settings(BaseSettings):
     mpesa_b2c_timeout_url: str | None = None
 
     public_url: str | None = None
+    ngrok_api_url: str = "http://127.0.0.1:4040"
     trusted_proxies: int = Field(default=0, ge=0, le=10)
     open_checkout: bool | None = None
     phone_strict_dialects: bool = True
@@ -131,10 +135,23 @@ class Settings(BaseSettings):
             raise ValueError("takes names such as shop.example, with commas between them")
         return value
 
-    @field_validator("mpesa_base_url", "public_url")
+    @field_validator("mpesa_base_url", "public_url", "ngrok_api_url")
     @classmethod
     def _without_trailing_slash(cls, value: str | None) -> str | None:
         return value.rstrip("/") if value else value
+
+    @field_validator("public_url")
+    @classmethod
+    def _auto_in_any_case(cls, value: str | None) -> str | None:
+        return AUTO if value and value.strip().lower() == AUTO else value
+
+    @field_validator("ngrok_api_url")
+    @classmethod
+    def _an_agent_s_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme != "http" or not parts.hostname or parts.path or parts.port == 0:
+            raise ValueError("takes what ngrok prints as its Web Interface: http://127.0.0.1:4040")
+        return value
 
     @field_validator("mpesa_query_limit")
     @classmethod
@@ -167,6 +184,15 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _production_has_an_address_that_stays(self) -> Self:
+        if self.is_production and self.follows_tunnel:
+            raise ValueError(
+                "production does not take PUBLIC_URL=auto, since callbacks are lost whenever the "
+                "tunnel changes: set the shop's own https:// address"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _production_hears_over_https(self) -> Self:
         results = ("mpesa_callback_url", "mpesa_b2c_result_url", "mpesa_b2c_timeout_url")
         for name in ("public_url", *results):
@@ -194,9 +220,19 @@ class Settings(BaseSettings):
         return f"sqlite:///{ROOT / 'instance' / 'lipa.db'}"
 
     @property
-    def public_root(self) -> str:
-        """Return the root that Daraja's callbacks reach."""
-        return self.public_url or f"http://127.0.0.1:{self.port}"
+    def follows_tunnel(self) -> bool:
+        """Return whether the ngrok agent on this machine is asked for the public address."""
+        return self.public_url == AUTO
+
+    @property
+    def local_root(self) -> str:
+        """Return the root by which programs of this machine reach the shop."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def public_root(self) -> str | None:
+        """Return the root that Daraja's callbacks reach; None where the tunnel tells it."""
+        return None if self.follows_tunnel else self.public_url or self.local_root
 
     @property
     def daraja_root(self) -> str:

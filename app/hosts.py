@@ -10,6 +10,7 @@ from flask import Flask, current_app, request
 from app.config import Settings
 from app.core.errors import ValidationError
 from app.settings.service import settings
+from app.tunnel import NoTunnel, tunnel
 
 ANY = "*"
 
@@ -44,9 +45,20 @@ def answers_to(host: str, names: frozenset[str]) -> bool:
 
 def _check() -> None:
     names = own_names(settings())
-    if not names or answers_to(request.host, names) or _is_for_provider():
+    if not names or answers_to(request.host, names) or _is_for_provider() or _is_tunnels():
         return
     raise UnknownHost
+
+
+def _is_tunnels() -> bool:
+    """With PUBLIC_URL=auto the tunnel's name is ours too, whichever it is by now."""
+    if not settings().follows_tunnel:
+        return False
+    try:
+        name = _name(urlsplit(tunnel().root()).netloc)
+    except NoTunnel:
+        return False
+    return answers_to(request.host, frozenset({name}))
 
 
 def _is_for_provider() -> bool:

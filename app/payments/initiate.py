@@ -46,7 +46,8 @@ from app.payments.signals import check_wanted
 from app.payments.states import Event, Status
 from app.payments.timeline import note
 from app.payments.words import refusal
-from app.settings.service import mpesa_settings, settings
+from app.settings.service import callback_url, settings
+from app.tunnel import NoTunnel
 
 logger = logging.getLogger("payments.mpesa")
 
@@ -81,11 +82,10 @@ def start(order: Order, number: str, *, asker: str, amount_cents: int | None = N
 
     Whoever calls has found out that ``asker`` may pay this order.
     """
-    order_id, callback_url = order.id, mpesa_settings().callback_url
-    service = _service()
+    order_id, service = order.id, _service()
     if (begun := _begun_earlier()) is not None:
         return _follow(begun)
-    payment_id, prompt = _write_intent(order_id, number, amount_cents, callback_url, asker)
+    payment_id, prompt = _write_intent(order_id, number, amount_cents, _callback_url(), asker)
     if prompt is None:
         return _follow(payment_id)
     end_reads()
@@ -120,6 +120,15 @@ def _service() -> MpesaService:
         raise ProviderUnavailable(str(error)) from error
 
 
+def _callback_url() -> str | NoTunnel:
+    """Return where the prompt's callback shall go, or why there is no such place just now."""
+    try:
+        return callback_url()
+    except NoTunnel as missing:
+        # Whoever has a live prompt already is told of that one, and needs no address.
+        return missing
+
+
 def readable_phone(phone: str, *, strict: bool = False) -> str:
     """Return a number's twelve digits. ``strict`` takes no other form. Raises InvalidPhone."""
     number = msisdn(phone)
@@ -129,7 +138,7 @@ def readable_phone(phone: str, *, strict: bool = False) -> str:
 
 
 def _write_intent(
-    order_id: int, phone: str, amount_cents: int | None, callback_url: str, asker: str
+    order_id: int, phone: str, amount_cents: int | None, callback: str | NoTunnel, asker: str
 ) -> tuple[int, StkPush | None]:
     """Commit the attempt before anything is sent. Returns no prompt when one is live already."""
     for _ in range(_NAME_TRIES):
@@ -141,9 +150,11 @@ def _write_intent(
                     idempotency.bind(session, _subject(live))
                     return live.id, None
                 owed = _owed(session, order, amount_cents)
+                if isinstance(callback, NoTunnel):
+                    raise callback
                 payment = _new_attempt(session, order, phone, owed, asker)
                 idempotency.bind(session, _subject(payment))
-                return payment.id, _prompt(payment, order, callback_url)
+                return payment.id, _prompt(payment, order, callback)
         except IntegrityError:
             # Either another request's attempt is live now, or the TXN name was taken.
             continue
@@ -204,20 +215,20 @@ def _new_attempt(
     return payment
 
 
-def _prompt(payment: Payment, order: Order, callback_url: str) -> StkPush:
+def _prompt(payment: Payment, order: Order, callback: str) -> StkPush:
     return StkPush(
         amount=whole_shillings(payment.amount_cents),
         phone=payment.phone,
         account_reference=order.account_reference,
         description=order.description or f"Order {order.number}",
-        callback_url=with_token(callback_url, payment.callback_token),
+        callback_url=with_token(callback, payment.callback_token),
     )
 
 
-def with_token(callback_url: str, token: str) -> str:
+def with_token(address: str, token: str) -> str:
     """Return the address that only this attempt's callback knows."""
-    joint = "&" if "?" in callback_url else "?"
-    return f"{callback_url}{joint}{urlencode({'token': token})}"
+    joint = "&" if "?" in address else "?"
+    return f"{address}{joint}{urlencode({'token': token})}"
 
 
 def new_reference(prefix: str = "TXN") -> str:

@@ -22,6 +22,7 @@ from app.mpesa.settings import MpesaSettings
 from app.settings.cipher import UnreadableSetting, cipher, unseal
 from app.settings.keys import BY_NAME, CALLBACK_URL, ENVIRONMENT, KEYS, Key
 from app.settings.models import Setting
+from app.tunnel import NoTunnel, tunnel
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class Source(StrEnum):
     ENVIRONMENT = "environment"
     DATABASE = "database"
     DEFAULT = "default"
+    TUNNEL = "the ngrok tunnel of the moment"
     NOWHERE = "not set"
 
 
@@ -145,8 +147,20 @@ def cautions(standings: list[Standing]) -> list[str]:
     return []
 
 
+def callback_url() -> str:
+    """Return where Daraja shall post what becomes of a prompt that is sent now.
+
+    With PUBLIC_URL=auto the ngrok agent is asked, unless an address is set. Raises
+    UnreadableSetting, NoTunnel, and RuntimeError inside a transaction.
+    """
+    return mpesa_settings().callback_url or _public_root() + CALLBACK_PATH
+
+
 def mpesa_settings() -> MpesaSettings:
-    """Merge the three sources into what MpesaService needs. Raises UnreadableSetting."""
+    """Merge the three sources into what MpesaService needs. Raises UnreadableSetting.
+
+    ``callback_url`` is empty where the tunnel tells it.
+    """
     configured = settings()
     standings = {each.key.attribute: each for each in overview() if each.key is not ENVIRONMENT}
     if any(each.problem for each in standings.values()):
@@ -177,13 +191,28 @@ def _standing(key: Key, configured: Settings, row: Setting | None) -> Standing:
         return Standing(key, None, Source.DATABASE, row, problem=error.message)
     if stored:
         return Standing(key, stored, Source.DATABASE, row)
+    if key is CALLBACK_URL and configured.follows_tunnel:
+        return Standing(key, None, Source.TUNNEL, row)
     default = _default(key, configured)
     return Standing(key, default, Source.DEFAULT if default else Source.NOWHERE, row)
 
 
+def _public_root() -> str:
+    configured = settings()
+    if configured.public_root is not None:
+        return configured.public_root
+    try:
+        return tunnel().root()
+    except NoTunnel:
+        # The simulator runs on this machine and needs no tunnel to reach it.
+        if configured.is_simulator:
+            return configured.local_root
+        raise
+
+
 def _default(key: Key, configured: Settings) -> str | None:
     if key is CALLBACK_URL:
-        return configured.public_root + CALLBACK_PATH
+        return f"{configured.public_root}{CALLBACK_PATH}"
     if key is ENVIRONMENT:
         return str(Settings.model_fields[key.attribute].default)
     if configured.is_simulator:
