@@ -27,13 +27,16 @@ def main() -> None:
         help="end when the process that started this one ends",
     )
     arguments = parser.parse_args()
+    switches = from_environment.switches
+    if arguments.new_token_ends_old:
+        switches = replace(switches, new_token_ends_old=True)
     try:
         settings = replace(
             from_environment,
             host=arguments.host,
             port=arguments.port,
             prompt_seconds=arguments.prompt_seconds,
-            new_token_ends_old=arguments.new_token_ends_old,
+            switches=switches,
         )
     except ValueError as error:
         parser.error(str(error))

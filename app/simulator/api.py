@@ -1,23 +1,33 @@
-"""The simulator's own JSON: phones, prompts, scenarios, the ledger, and what was said lately."""
+"""The simulator's own JSON: phones, prompts, scenarios, money, and what was said lately."""
 
 from typing import Any, Final, TypeVar
 
 from flask import Blueprint, Response, jsonify, request
 
-from app.simulator.bodies import json_object
+from app.simulator.bodies import bounded_body, json_object
+from app.simulator.fields import SHORTCODE
 from app.simulator.numbers import shillings, to_msisdn
-from app.simulator.scenarios import SCENARIOS, ScenarioRefused, described
+from app.simulator.plans import ScenarioRefused
+from app.simulator.records import MOVEMENTS_IN
+from app.simulator.scenarios import SCENARIOS, described
+from app.simulator.settings import MOST_FLOAT_SHILLINGS
 from app.simulator.simulator import current_simulator
 from app.simulator.views import (
-    ledger_entry_json,
+    conversation_json,
+    money_in_json,
+    money_out_json,
+    organisation_json,
     phone_json,
+    phone_row_json,
     prompt_json,
     prompt_record_json,
 )
+from app.simulator.weather import read_seed
 from app.simulator.world import PromptClosed
 
 MOST_ENTRIES_A_PAGE: Final = 10_000
 _LONGEST_PIN: Final = 16
+_ACCOUNTS: Final = ("utility", "working", "paybill_charge")
 
 Row = TypeVar("Row")
 
@@ -57,6 +67,14 @@ def phone(number: str) -> Response:
         return jsonify(phone_json(world.phone(msisdn)))
 
 
+@api.get("/phones")
+def recent_phones() -> Response:
+    """The phones that were used last, newest first, without their messages."""
+    world = current_simulator().world
+    with world.lock:
+        return jsonify(phones=[phone_row_json(phone) for phone in world.recent_phones()])
+
+
 @api.get("/prompts")
 def list_prompts() -> Response:
     """Every prompt that is kept, oldest first; `limit`, `offset` and `total` as in the ledger."""
@@ -74,7 +92,7 @@ def answer_prompt(checkout_request_id: str) -> Response:
     if prompt is None:
         raise ApiRefused(404, "NOT_FOUND", "No prompt has this CheckoutRequestID.")
     try:
-        match _body():
+        match read_body():
             case {"cancel": True}:
                 world.cancel(prompt)
             case {"pin": str(pin)} if 0 < len(pin) <= _LONGEST_PIN:
@@ -96,10 +114,18 @@ def list_scenarios() -> Response:
 @api.post("/scenarios")
 def arm_scenario() -> tuple[Response, int]:
     try:
-        armed = current_simulator().scenarios.arm(_body())
+        armed = current_simulator().scenarios.arm(read_body())
     except ScenarioRefused as refused:
         raise ApiRefused(400, "VALIDATION_ERROR", str(refused)) from None
     return jsonify(armed.as_json()), 201
+
+
+@api.delete("/scenarios/<int:number>")
+@api.post("/scenarios/<int:number>/disarm")
+def disarm_scenario(number: int) -> Response:
+    if not current_simulator().scenarios.disarm(number):
+        raise ApiRefused(404, "NOT_FOUND", "No scenario with this id waits.")
+    return jsonify(armed=current_simulator().scenarios.waiting())
 
 
 @api.get("/weather")
@@ -112,7 +138,7 @@ def change_weather() -> Response:
     """Replace the weather: `{}` makes it calm. What is armed comes on top of it."""
     simulator = current_simulator()
     try:
-        simulator.weather.set(_body())
+        simulator.weather.set(read_body())
     except ScenarioRefused as refused:
         raise ApiRefused(400, "VALIDATION_ERROR", str(refused)) from None
     return jsonify(simulator.weather.as_json())
@@ -120,29 +146,95 @@ def change_weather() -> Response:
 
 @api.get("/ledger")
 def ledger() -> Response:
-    """Oldest first. `limit` and `offset` page through it; `total` counts all entries."""
+    """What really moved, oldest first: `entries` from phones to shops, `money_out` back.
+
+    `limit` and `offset` page through both; `total` and `total_out` count all of each.
+    """
     world = current_simulator().world
-    entries = world.ledger()
+    moved = world.ledger()
+    paid = [entry for entry in moved if entry.kind in MOVEMENTS_IN]
+    out = [entry for entry in moved if entry.kind not in MOVEMENTS_IN]
     balances = world.organisation_balances()
     return jsonify(
-        entries=[ledger_entry_json(entry) for entry in _page(entries)],
-        total=len(entries),
+        entries=[money_in_json(entry) for entry in _page(paid)],
+        total=len(paid),
+        money_out=[money_out_json(entry) for entry in _page(out)],
+        total_out=len(out),
         organisations={code: {"received": shillings(c)} for code, c in balances.items()},
     )
 
 
-@api.get("/requests")
-def requests() -> Response:
-    return jsonify(requests=current_simulator().traffic.newest_first())
+@api.get("/conversations")
+def list_conversations() -> Response:
+    """Every asynchronous request that was accepted, oldest first; paged as the ledger is."""
+    simulator = current_simulator()
+    with simulator.world.lock:
+        conversations = simulator.conversations.all()
+        rows = [conversation_json(conversation) for conversation in _page(conversations)]
+    return jsonify(conversations=rows, total=len(conversations))
+
+
+@api.get("/shortcodes/<shortcode>")
+def accounts(shortcode: str) -> Response:
+    return _accounts_of(_known(shortcode))
+
+
+@api.post("/shortcodes/<shortcode>")
+def change_accounts(shortcode: str) -> Response:
+    """Set what stands on an account, in whole shillings: `{"utility": 5000, "working": 0}`.
+
+    `paybill_charge` is what M-Pesa takes of each payment from now on; at first it is nothing.
+    """
+    code, body, world = _known(shortcode), read_body(), current_simulator().world
+    wanted = {name: _shillings(name, body[name]) for name in _ACCOUNTS if name in body}
+    if not wanted:
+        raise ApiRefused(400, "VALIDATION_ERROR", 'Send {"utility": …} or {"working": …}.')
+    with world.lock:
+        organisation = world.organisations.kept(code)
+        organisation.utility_cents = wanted.get("utility", organisation.utility_cents)
+        organisation.working_cents = wanted.get("working", organisation.working_cents)
+        charge = wanted.get("paybill_charge", organisation.paybill_charge_cents)
+        organisation.paybill_charge_cents = charge
+    return _accounts_of(code)
 
 
 @api.post("/reset")
 def reset() -> Response:
-    current_simulator().reset()
-    return jsonify(status="ok")
+    """Begin a new world; `{"seed": 7}` one whose ids come again whenever it begins with a 7."""
+    seed = read_body().get("seed") if bounded_body() else None
+    simulator = current_simulator()
+    try:
+        simulator.reset(None if seed is None else read_seed(seed))
+    except ScenarioRefused as refused:
+        raise ApiRefused(400, "VALIDATION_ERROR", str(refused)) from None
+    return jsonify(status="ok", seed=simulator.run.seed if simulator.run.repeats else None)
 
 
-def _body() -> dict[str, Any]:
+def _accounts_of(shortcode: str) -> Response:
+    simulator = current_simulator()
+    with simulator.world.lock:
+        organisation = simulator.world.organisations.seen(shortcode)
+        return jsonify(organisation_json(organisation, simulator.settings.business_name))
+
+
+def _known(shortcode: str) -> str:
+    if not SHORTCODE.fullmatch(shortcode):
+        raise ApiRefused(404, "NOT_FOUND", "A shortcode has 5 to 7 digits.")
+    return shortcode
+
+
+def _shillings(name: str, value: object) -> int:
+    """The cents of a whole number of shillings."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ApiRefused(400, "VALIDATION_ERROR", f"{name} must be a whole number of shillings.")
+    if not 0 <= value <= MOST_FLOAT_SHILLINGS:
+        text = f"{name} must be from 0 to {MOST_FLOAT_SHILLINGS} shillings."
+        raise ApiRefused(400, "VALIDATION_ERROR", text)
+    return value * 100
+
+
+def read_body() -> dict[str, Any]:
+    """The request's JSON object; raises ApiRefused."""
     try:
         return json_object()
     except ValueError as error:
@@ -150,12 +242,12 @@ def _body() -> dict[str, Any]:
 
 
 def _page(rows: list[Row]) -> list[Row]:
-    offset = _query_number("offset", 0, len(rows))
-    limit = _query_number("limit", MOST_ENTRIES_A_PAGE, MOST_ENTRIES_A_PAGE)
+    offset = query_number("offset", 0, len(rows))
+    limit = query_number("limit", MOST_ENTRIES_A_PAGE, MOST_ENTRIES_A_PAGE)
     return rows[offset : offset + limit]
 
 
-def _query_number(name: str, default: int, most: int) -> int:
+def query_number(name: str, default: int, most: int) -> int:
     text = request.args.get(name, "")
     if not text:
         return default

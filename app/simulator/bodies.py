@@ -28,4 +28,15 @@ def json_object() -> dict[str, Any]:
         raise ValueError("The body is not JSON in UTF-8.") from None
     if not isinstance(value, dict):
         raise ValueError("The body is JSON, but not an object.")
+    if b"\\u" in body and not _is_text(value):
+        raise ValueError("The body has half a character, written as \\ud800 or the like.")
     return value
+
+
+def _is_text(value: dict[str, Any]) -> bool:
+    """Whether every character can be written: JSON can name halves that no encoding has."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return True

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 
 from app.simulator.clock import utc_now
@@ -42,3 +42,15 @@ class Certificate:
         # Two threads asking at once must not see certificates of two different keys.
         with self._lock:
             return self._pem
+
+    def decrypt(self, secret: bytes) -> bytes | None:
+        """Open what was encrypted for this certificate by PKCS#1 v1.5, as documented.
+
+        None when it was not; or else, since OpenSSL then gives no oracle, bytes of no meaning.
+        """
+        with self._lock:
+            key = self._key
+        try:
+            return key.decrypt(secret, padding.PKCS1v15())
+        except ValueError:
+            return None

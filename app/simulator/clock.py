@@ -25,6 +25,16 @@ def daraja_timestamp(instant: datetime) -> str:
     return instant.astimezone(NAIROBI).strftime("%Y%m%d%H%M%S")
 
 
+def result_moment(instant: datetime) -> str:
+    """As results of B2C write it, in Nairobi: ``06.07.2024 22:48:52``."""
+    return instant.astimezone(NAIROBI).strftime("%d.%m.%Y %H:%M:%S")
+
+
+def pull_moment(instant: datetime) -> str:
+    """As pull transactions write it: Nairobi's time, although a Z stands behind it (documented)."""
+    return f"{instant.astimezone(NAIROBI):%Y-%m-%dT%H:%M:%S}Z"
+
+
 def sms_moment(instant: datetime) -> str:
     """As M-Pesa's messages write it: ``21/11/26 at 4:05 PM``."""
     local = instant.astimezone(NAIROBI)

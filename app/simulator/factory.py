@@ -6,13 +6,27 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
 from app.simulator.api import ApiRefused, api
+from app.simulator.b2c import b2c
+from app.simulator.balance import balance
+from app.simulator.c2b import c2b
+from app.simulator.c2b_api import c2b_api
+from app.simulator.conditions_api import conditions_api
+from app.simulator.conditions_pages import conditions_pages
 from app.simulator.faults import DarajaFault, internal_error, not_found, too_large, wrong_verb
 from app.simulator.oauth import oauth
 from app.simulator.pages import pages
+from app.simulator.pull import pull
+from app.simulator.qr import qr
+from app.simulator.recording import note_beginning, record_request
+from app.simulator.reversal import reversal
+from app.simulator.scenario_pages import scenario_pages
 from app.simulator.settings import SimulatorSettings
 from app.simulator.simulator import EXTENSION, Simulator, current_simulator
+from app.simulator.statement import statement
+from app.simulator.status import status
 from app.simulator.stk import stk
-from app.simulator.traffic import Exchange
+from app.simulator.traffic_api import traffic_api
+from app.simulator.traffic_pages import traffic_pages
 
 LARGEST_BODY_BYTES = 64 * 1024
 OWN_PATHS = ("/simulator", "/favicon.ico")
@@ -34,9 +48,12 @@ def create_simulator(settings: SimulatorSettings) -> Flask:
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions[EXTENSION] = Simulator(settings)
-    for blueprint in (oauth, stk, api, pages):
+    daraja = (oauth, stk, c2b, b2c, reversal, status, balance, pull, qr)
+    own = (api, c2b_api, statement, conditions_api, traffic_api)
+    for blueprint in (*daraja, *own, pages, scenario_pages, traffic_pages, conditions_pages):
         app.register_blueprint(blueprint)
     _handle_errors(app)
+    app.before_request(note_beginning)
     app.after_request(_record)
     app.after_request(_secure_own_pages)
     return app
@@ -88,20 +105,8 @@ def _is_own_path() -> bool:
 
 
 def _record(response: Response) -> Response:
-    if _is_own_path():
-        return response
-    dropped = g.get("dropped", False)
-    current_simulator().traffic.record(
-        Exchange(
-            direction="in",
-            method=request.method,
-            path=request.path,
-            status=None if dropped else response.status_code,
-            error_code=g.get("error_code"),
-            why=g.get("why", "ok"),
-            checkout_request_id=g.get("checkout_request_id"),
-        )
-    )
+    if not _is_own_path():
+        record_request(current_simulator().traffic, response)
     return response
 
 

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from flask import Response, jsonify, request
 
+from app.simulator.published_errors import PUBLISHED_ERRORS
 from app.simulator.simulator import current_simulator
 
 
@@ -45,10 +46,40 @@ def internal_error(why: str = "") -> DarajaFault:
     return DarajaFault(500, "500.003.1001", "Internal Server Error", why)
 
 
+def duplicate(why: str) -> DarajaFault:
+    """An OriginatorConversationID came twice (documented, and handled so in production)."""
+    return DarajaFault(500, "500.002.1001", "Duplicate OriginatorConversationID.", why)
+
+
+def maintenance(why: str) -> DarajaFault:
+    """The code of duplicates, about something else altogether (documented)."""
+    text = "Service is currently under maintenance. Please try again later"
+    return DarajaFault(500, "500.002.1001", text, why)
+
+
 def system_busy() -> DarajaFault:
     return DarajaFault(
         500, "500.003.02", "System is busy. Please try again in few minutes.", "Too much is open."
     )
+
+
+def no_token(why: str = "") -> DarajaFault:
+    return DarajaFault(404, "404.001.04", "Invalid Authentication Header", why)
+
+
+def bad_token(token: str, why: str) -> DarajaFault:
+    """STK and reversals: status 404, as if the path were wrong (recorded)."""
+    return DarajaFault(404, "404.001.03", "Invalid Access Token", why)
+
+
+def bad_token_of_b2c(token: str, why: str) -> DarajaFault:
+    """B2C and balances: the token comes back in the text (recorded)."""
+    return DarajaFault(401, "401.002.01", f"Error Occurred - Invalid Access Token - {token}", why)
+
+
+def bad_token_of_c2b(token: str, why: str) -> DarajaFault:
+    """C2B and status queries: documented as 400.003.01, and recorded in this form."""
+    return DarajaFault(401, "401.003.01", f"Error Occurred - Invalid Access Token - {token}", why)
 
 
 def too_large() -> DarajaFault:
@@ -101,3 +132,17 @@ def firewall_page() -> Response:
         "<body><h1>Forbidden</h1><p>The requested URL was rejected.</p></body></html>"
     )
     return Response(page, 403, mimetype="text/html")
+
+
+class PlainFault(DarajaFault):
+    """A refusal without an envelope: its message is the whole body."""
+
+    def response(self) -> Response:
+        return Response(self.message, self.status, mimetype="text/plain")
+
+
+def published_error(name: str) -> DarajaFault:
+    """The fault of this name; `name` is a key of `PUBLISHED_ERRORS`."""
+    status, code, message = PUBLISHED_ERRORS[name]
+    kind = DarajaFault if code else PlainFault
+    return kind(status, code, message, "A scenario said so; the request was not processed.")

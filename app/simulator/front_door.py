@@ -15,7 +15,14 @@ from app.simulator.bodies import bounded_body
 CONNECT_TIMEOUT_SECONDS: Final = 3.0
 READ_TIMEOUT_SECONDS: Final = 15.0
 LARGEST_BODY_BYTES: Final = 64 * 1024
-_HEADERS_BACK: Final = ("Content-Type", "Cache-Control", "Location", "ETag", "Last-Modified")
+_HEADERS_BACK: Final = (
+    "Content-Type",
+    "Content-Disposition",
+    "Cache-Control",
+    "Location",
+    "ETag",
+    "Last-Modified",
+)
 _NOT_RUNNING: Final = (
     "The simulator is not running. Start it with `flask simulator`, or start the shop with "
     "`make run`, which brings it along."

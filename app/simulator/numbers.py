@@ -1,6 +1,7 @@
 """Phone numbers and shillings, as people and M-Pesa write them."""
 
 import re
+from decimal import Decimal
 from typing import Final
 
 _MSISDN: Final = re.compile(r"254[17]\d{8}", re.ASCII)
@@ -18,6 +19,11 @@ def to_msisdn(text: str) -> str | None:
     return f"254{match[1]}" if match else None
 
 
+def local_number(msisdn: str) -> str:
+    """As people read a number: ``0712 345 678``."""
+    return f"0{msisdn[3:6]} {msisdn[6:9]} {msisdn[9:]}"
+
+
 def ksh(cents: int) -> str:
     """As M-Pesa's messages write money: ``Ksh1,500.00``."""
     return f"Ksh{cents // 100:,}.{cents % 100:02d}"
@@ -31,3 +37,8 @@ def ksh_short(cents: int) -> str:
 def shillings(cents: int) -> int | float:
     """A JSON number; whole amounts stay integers."""
     return cents // 100 if cents % 100 == 0 else cents / 100
+
+
+def plain(cents: int) -> str:
+    """As M-Pesa's account strings write money: ``-1540.00``."""
+    return f"{Decimal(cents) / 100:.2f}"

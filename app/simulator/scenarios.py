@@ -1,272 +1,47 @@
-"""What can be made to go wrong: a registry with one row for each scenario, and what is armed.
+"""What can be made to go wrong: the registry of scenarios, and those that wait for their request.
 
-A row says at which moment it acts and which fields of a `Plan` it changes; everything that acts
-on a plan lives with the endpoint concerned. Several scenarios may meet on one request.
+A scenario changes fields of a `Plan`; what acts on a plan lives with the endpoint concerned.
+Several may meet on one request.
 """
 
+import itertools
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from app.mpesa.result_codes import STK_RESULTS
 from app.simulator.numbers import to_msisdn
-
-Moment = Literal["call", "push", "query"]
-Answer = Literal[
-    "ordinary",
-    # Not processed: no prompt comes of it, and a query tells nothing.
-    "server_error",
-    "firewall",
-    "rate_limited",
-    # Processed: the prompt lives, and the caller does not learn its CheckoutRequestID.
-    "dropped",
-    "empty_500",
-    "bad_gateway",
-    "cut_short",
-]
+from app.simulator.plans import MOMENTS, Count, Moment, Plan, Scenario, ScenarioRefused
+from app.simulator.scenario_rows import C2B_ROWS, ROWS, TOKEN_ROWS
+from app.simulator.scenario_rows_out import ASK_ROWS, OUT_ROWS
 
 MOST_ARMED: Final = 1_000
 MOST_TIMES: Final = 1_000
 
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How one request departs from the ordinary. The defaults are ordinary."""
-
-    # What becomes of the callback.
-    callback_copies: int = 1
-    callback_delay_seconds: float = 0.0
-    early_callback: bool = False
-    callback_metadata: bool = True
-    callback_extra_shillings: int = 0
-    # Beside the success of a payment, a time-out that never was is reported.
-    false_time_out: Literal["none", "before", "after"] = "none"
-    # How the prompt ends, when nobody is asked.
-    result_code: str | None = None
-    # After a time-out has been reported, the PIN that was on its way arrives.
-    late_success_seconds: float | None = None
-    # What the caller is told.
-    refuse_token: bool = False
-    answer: Answer = "ordinary"
-    answer_delay_seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Seconds:
-    """A parameter of a scenario: so many seconds, up to `most`."""
-
-    default: float
-    most: float
-
-    def read(self, body: Mapping[str, Any]) -> float:
-        value = body.get("seconds", self.default)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ScenarioRefused("seconds must be a number")
-        if not 0 <= value <= self.most:
-            raise ScenarioRefused(f"seconds must be from 0 to {self.most}")
-        return value
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """A parameter of a scenario: a whole number from `least` to `most`."""
-
-    name: str
-    default: int
-    least: int
-    most: int
-
-    def read(self, body: Mapping[str, Any]) -> int:
-        value = body.get(self.name, self.default)
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise ScenarioRefused(f"{self.name} must be a whole number")
-        if not self.least <= value <= self.most:
-            raise ScenarioRefused(f"{self.name} must be from {self.least} to {self.most}")
-        return value
-
-
-@dataclass(frozen=True, slots=True)
-class FinalCode:
-    """A parameter of a scenario: a result code of the table that ends a payment."""
-
-    name: str
-
-    def read(self, body: Mapping[str, Any]) -> str:
-        row = STK_RESULTS.get(str(body.get(self.name, "")).strip())
-        if row is None or row.outcome == "not_final":
-            raise ScenarioRefused(f"{self.name} must be a final STK result code")
-        return row.code
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    name: str
-    moment: Moment
-    summary: str
-    changes: Mapping[str, Any]
-
+#: On these occasions nobody's phone and no amount is known.
+PHONELESS: Final = ("token", "call", "register")
 
 SCENARIOS: Final[Mapping[str, Scenario]] = {
-    row.name: row
-    for row in (
-        Scenario(
-            "no_callback",
-            "push",
-            "The callback never comes.",
-            {"callback_copies": 0},
-        ),
-        Scenario(
-            "late_callback",
-            "push",
-            "The callback comes so many seconds late.",
-            {"callback_delay_seconds": Seconds(20, 600)},
-        ),
-        Scenario(
-            "duplicate_callback",
-            "push",
-            "The callback comes more than once, at about the same time.",
-            {"callback_copies": Count("copies", 2, 2, 20)},
-        ),
-        Scenario(
-            "early_callback",
-            "push",
-            "The payer is instant: the callback is sent before the push is answered.",
-            {"early_callback": True},
-        ),
-        Scenario(
-            "result",
-            "push",
-            "The prompt ends at once with this result code.",
-            {"result_code": FinalCode("code")},
-        ),
-        Scenario(
-            "late_success",
-            "push",
-            "After a time-out is reported, the payment succeeds so many seconds later.",
-            {"late_success_seconds": Seconds(2, 600)},
-        ),
-        Scenario(
-            "wrong_amount",
-            "push",
-            "The callback claims one shilling more than was paid.",
-            {"callback_extra_shillings": 1},
-        ),
-        Scenario(
-            "no_metadata",
-            "push",
-            "The callback says success and nothing else.",
-            {"callback_metadata": False},
-        ),
-        Scenario(
-            "failure_then_success",
-            "push",
-            "A payment is first reported as timed out, and then as the success that it is.",
-            {"false_time_out": "before"},
-        ),
-        Scenario(
-            "success_then_failure",
-            "push",
-            "A payment is reported as the success that it is, and then as timed out.",
-            {"false_time_out": "after"},
-        ),
-        Scenario(
-            "push_500",
-            "push",
-            "The push is answered with an internal error and not processed.",
-            {"answer": "server_error"},
-        ),
-        Scenario(
-            "push_html",
-            "push",
-            "The push is answered by the web firewall: HTML, status 403, not processed.",
-            {"answer": "firewall"},
-        ),
-        Scenario(
-            "push_rate_limited",
-            "push",
-            "The push runs into the gateway's rate limit and is not processed.",
-            {"answer": "rate_limited"},
-        ),
-        Scenario(
-            "reset_after_processing",
-            "push",
-            "The prompt lives, but the connection closes with no answer.",
-            {"answer": "dropped"},
-        ),
-        Scenario(
-            "error_after_processing",
-            "push",
-            "The prompt lives, but the answer is an internal error with no body.",
-            {"answer": "empty_500"},
-        ),
-        Scenario(
-            "html_after_processing",
-            "push",
-            "The prompt lives, but the answer is a gateway's HTML page, status 502.",
-            {"answer": "bad_gateway"},
-        ),
-        Scenario(
-            "broken_json_after_processing",
-            "push",
-            "The prompt lives, but the answer breaks off in the middle of its JSON.",
-            {"answer": "cut_short"},
-        ),
-        Scenario(
-            "hang",
-            "push",
-            "The prompt lives, but the answer takes so many seconds.",
-            {"answer_delay_seconds": Seconds(30, 120)},
-        ),
-        Scenario(
-            "token_refused_once",
-            "call",
-            "The next call that carries a token is told that it is invalid.",
-            {"refuse_token": True},
-        ),
-        Scenario(
-            "query_noise",
-            "query",
-            "The query is answered with 500.001.1001, which says nothing about the payment.",
-            {"answer": "server_error"},
-        ),
-        Scenario(
-            "query_rate_limited",
-            "query",
-            "The query runs into the gateway's rate limit.",
-            {"answer": "rate_limited"},
-        ),
-        Scenario(
-            "query_html",
-            "query",
-            "The query is answered by the web firewall: HTML, status 403.",
-            {"answer": "firewall"},
-        ),
-        Scenario(
-            "query_hang",
-            "query",
-            "The answer to the query takes so many seconds.",
-            {"answer_delay_seconds": Seconds(30, 120)},
-        ),
-    )
+    row.name: row for row in TOKEN_ROWS + ROWS + C2B_ROWS + OUT_ROWS + ASK_ROWS
 }
-
-
-class ScenarioRefused(ValueError):
-    """The scenario cannot be armed as asked; the message says why."""
 
 
 @dataclass(slots=True)
 class Armed:
+    """A scenario that waits. `api` narrows it to one kind of request of its occasion."""
+
+    number: int
     scenario: Scenario
     msisdn: str | None
     amount: int | None
+    api: Moment | None
     changes: Mapping[str, Any]
     times_left: int
 
     def fits(self, moment: Moment, msisdn: str | None, amount: int | None) -> bool:
         return (
-            self.scenario.moment == moment
+            self.scenario.acts_on(moment)
+            and (self.api is None or self.api == moment)
             and (self.msisdn is None or self.msisdn == msisdn)
             and (self.amount is None or self.amount == amount)
         )
@@ -276,9 +51,12 @@ class Armed:
             on: dict[str, Any] = {"msisdn": self.msisdn}
         else:
             on = {"amount": self.amount} if self.amount is not None else {"next": True}
+        narrowed = {"api": self.api} if self.api else {}
         return {
+            "id": self.number,
             "scenario": self.scenario.name,
             "on": on,
+            **narrowed,
             "times": self.times_left,
             "changes": dict(self.changes),
         }
@@ -289,16 +67,25 @@ class ArmedScenarios:
     """Scenarios waiting for their request, in the order in which they were armed."""
 
     _waiting: list[Armed] = field(default_factory=list)
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def arm(self, body: Any) -> Armed:
-        """Read `{"on": …, "scenario": NAME, "times": n}`; raises ScenarioRefused."""
-        armed = _read(body)
+        """Read `{"on": …, "scenario": NAME, "times": n, "api": …}`; raises ScenarioRefused."""
+        armed = _read(body, next(self._numbers))
         with self._lock:
             if len(self._waiting) >= MOST_ARMED:
                 raise ScenarioRefused(f"at most {MOST_ARMED} scenarios can wait at once")
             self._waiting.append(armed)
         return armed
+
+    def disarm(self, number: int) -> bool:
+        """Let one of them wait no longer; False when it does not wait."""
+        with self._lock:
+            left = [armed for armed in self._waiting if armed.number != number]
+            was_waiting = len(left) < len(self._waiting)
+            self._waiting = left
+        return was_waiting
 
     def change(self, plan: Plan, moment: Moment, msisdn: str | None, amount: int | None) -> Plan:
         """Change the plan of this request; `amount` is in shillings. Uses up what it applies."""
@@ -327,23 +114,16 @@ def scenario_named(name: object) -> Scenario:
     return scenario
 
 
-def changes_of(scenario: Scenario, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """What the scenario changes in a `Plan`, by these parameters; raises ScenarioRefused."""
-    return {
-        change: value.read(parameters) if isinstance(value, Seconds | Count | FinalCode) else value
-        for change, value in scenario.changes.items()
-    }
-
-
-def _read(body: Any) -> Armed:
+def _read(body: Any, number: int) -> Armed:
     if not isinstance(body, dict):
         raise ScenarioRefused("a scenario is a JSON object")
     scenario = scenario_named(body.get("scenario"))
     msisdn, amount = _read_on(body.get("on"))
-    if scenario.moment == "call" and (msisdn or amount is not None):
+    if scenario.moment in PHONELESS and (msisdn or amount is not None):
         raise ScenarioRefused(f'{scenario.name} can only be armed on {{"next": true}}')
+    api = _read_api(scenario, body.get("api"))
     times = Count("times", 1, 1, MOST_TIMES).read(body)
-    return Armed(scenario, msisdn, amount, changes_of(scenario, body), times)
+    return Armed(number, scenario, msisdn, amount, api, scenario.read_changes(body), times)
 
 
 def _read_on(on: Any) -> tuple[str | None, int | None]:
@@ -355,6 +135,16 @@ def _read_on(on: Any) -> tuple[str | None, int | None]:
         case {"next": True}:
             return None, None
     raise ScenarioRefused('on must be {"msisdn": …}, {"amount": …} or {"next": true}')
+
+
+def _read_api(scenario: Scenario, value: Any) -> Moment | None:
+    if value is None:
+        return None
+    own = MOMENTS[scenario.moment]
+    for moment in own:
+        if moment == value:
+            return moment
+    raise ScenarioRefused(f"the api of {scenario.name} must be one of: {', '.join(own)}")
 
 
 def described(rows: Iterable[Scenario]) -> list[dict[str, str]]:

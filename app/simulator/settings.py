@@ -5,6 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from app.simulator.c2b_rules import SWITCHES
+from app.simulator.pace import checked_speed
+from app.simulator.switches import Switches, read_switches
+
 SANDBOX_SHORTCODE: Final = "174379"
 
 # The first is Safaricom's: it decodes out of the sample Password of the official documentation.
@@ -20,12 +24,23 @@ SIMULATOR_KEY: Final = "simulator-key"
 # No secret at all: it opens a toy on this computer, for programs that have no settings of ours.
 SIMULATOR_SECRET: Final = "simulator-secret"  # noqa: S105
 
+B2C_SHORTCODE: Final = "600000"
+INITIATOR: Final = "testapi"
+# Known to all: it opens the same toy.
+INITIATOR_PASSWORD: Final = "Safaricom999!*!"  # noqa: S105
+
 LONGEST_PROMPT_SECONDS: Final = 3600.0
+LONGEST_VALIDATION_SECONDS: Final = 60.0
+MOST_FLOAT_SHILLINGS: Final = 10**12
 
 
 @dataclass(frozen=True, slots=True)
 class SimulatorSettings:
-    """Times are seconds. Blank credentials mean: only the simulator's own are known."""
+    """Times are seconds. Blank credentials mean: only the simulator's own are known.
+
+    `utility_float` is what each shop may pay out at first, in shillings, and `c2b_switches` which
+    of `SWITCHES` are on.
+    """
 
     host: str = "127.0.0.1"
     port: int = 5001
@@ -34,9 +49,21 @@ class SimulatorSettings:
     consumer_secret: str = field(default="", repr=False)
     shortcode: str = ""
     passkey: str = field(default="", repr=False)
+    b2c_shortcode: str = ""
+    b2c_initiator: str = ""
+    b2c_password: str = field(default="", repr=False)
+    b2c_credential: str = field(default="", repr=False)
+    utility_float: int = 1_000_000
+    # How long a shop may think about a payment by hand (documented).
+    validation_seconds: float = 8.0
+    c2b_switches: frozenset[str] = frozenset()
     seed: int = 0
+    #: Whether a run gives the same ids again whenever it begins with this seed.
+    repeats: bool = False
+    #: How many simulated seconds pass in a real one.
+    speed: float = 1.0
     business_name: str = "LIPA DEMO SHOP"
-    new_token_ends_old: bool = False
+    switches: Switches = Switches()
     token_seconds: float = 3600.0
     auto_approve_seconds: float = 2.0
     callback_delay_seconds: float = 0.3
@@ -44,8 +71,16 @@ class SimulatorSettings:
     def __post_init__(self) -> None:
         if not 0 < self.prompt_seconds <= LONGEST_PROMPT_SECONDS:
             raise ValueError(f"prompt_seconds must be above 0 and at most {LONGEST_PROMPT_SECONDS}")
+        if not 0 < self.validation_seconds <= LONGEST_VALIDATION_SECONDS:
+            most = LONGEST_VALIDATION_SECONDS
+            raise ValueError(f"validation_seconds must be above 0 and at most {most}")
+        checked_speed(self.speed)
         if not 0 <= self.port <= 65535:
             raise ValueError("port must be between 0 and 65535")
+        if not 0 <= self.utility_float <= MOST_FLOAT_SHILLINGS:
+            raise ValueError(f"utility_float must be between 0 and {MOST_FLOAT_SHILLINGS}")
+        if not self.c2b_switches <= set(SWITCHES):
+            raise ValueError(f"c2b_switches must be some of: {', '.join(SWITCHES)}")
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "SimulatorSettings":
@@ -64,7 +99,17 @@ class SimulatorSettings:
             consumer_secret=text("MPESA_CONSUMER_SECRET"),
             shortcode=text("MPESA_SHORTCODE"),
             passkey=text("MPESA_PASSKEY"),
+            b2c_shortcode=text("MPESA_B2C_SHORTCODE"),
+            b2c_initiator=text("MPESA_B2C_INITIATOR_NAME"),
+            b2c_password=text("MPESA_B2C_INITIATOR_PASSWORD"),
+            b2c_credential=text("MPESA_B2C_SECURITY_CREDENTIAL"),
+            utility_float=int(text("SIMULATOR_UTILITY_FLOAT", "1000000")),
+            validation_seconds=float(text("SIMULATOR_VALIDATION_SECONDS", "8")),
+            c2b_switches=frozenset(text("SIMULATOR_C2B").replace(",", " ").split()),
             seed=int(text("SIMULATOR_SEED", "0")),
+            repeats=bool(text("SIMULATOR_SEED")),
+            speed=float(text("SIMULATOR_SPEED", "1")),
+            switches=read_switches(text("SIMULATOR_SWITCHES")),
         )
 
     def applications(self) -> dict[str, str]:
@@ -80,3 +125,26 @@ class SimulatorSettings:
         if self.shortcode and self.passkey:
             known[self.shortcode] = known.get(self.shortcode, frozenset()) | {self.passkey}
         return known
+
+    def initiators(self) -> dict[str, frozenset[str]]:
+        """API operators, and the passwords by which each is known."""
+        known = {INITIATOR: frozenset({INITIATOR_PASSWORD})}
+        if self.b2c_password:
+            name = self.b2c_initiator or INITIATOR
+            known[name] = known.get(name, frozenset()) | {self.b2c_password}
+        return known
+
+    def secrets(self) -> frozenset[str]:
+        """Everything in these settings that must not be shown."""
+        passkeys = frozenset[str]().union(*self.merchants().values())
+        passwords = frozenset[str]().union(*self.initiators().values())
+        return passkeys | passwords | {*self.applications().values(), self.b2c_credential}
+
+    def ready_credential(self) -> tuple[str, str]:
+        """An operator, and the credential that he was given ready-made; blank when he was not."""
+        return self.b2c_initiator or INITIATOR, self.b2c_credential
+
+    def operated_shortcodes(self) -> frozenset[str]:
+        """The shops in whose name the operators may act."""
+        own = {self.shortcode, self.b2c_shortcode} - {""}
+        return frozenset({SANDBOX_SHORTCODE, B2C_SHORTCODE}) | own

@@ -1,38 +1,37 @@
 """M-Pesa Express: the push and its query."""
 
-import socket
 import time
 from typing import Any
 
-from flask import Blueprint, Response, g, jsonify, request
+from flask import Blueprint, Response, g, jsonify
 
 from app.mpesa.result_codes import stk_result
+from app.simulator.answers import spoilt, turned_away
 from app.simulator.faults import (
     DarajaFault,
     bad_field,
-    bad_gateway_page,
-    firewall_page,
-    internal_error,
+    bad_token,
     rate_limited,
     stk_error,
     system_busy,
 )
+from app.simulator.fields import request_body
 from app.simulator.oauth import require_token
-from app.simulator.scenarios import Plan
+from app.simulator.records import Prompt
 from app.simulator.simulator import current_simulator
-from app.simulator.stk_fields import check_password, read_credentials, read_push, request_body
-from app.simulator.world import Prompt, SubscriberLocked, SystemBusy
+from app.simulator.stk_fields import check_password, read_credentials, read_push
+from app.simulator.world import SubscriberLocked, SystemBusy
 
 # One payment that nobody answered was seen with another text in the query than in the callback.
 _QUERY_TEXTS = {"1037": "DS timeout user cannot be reached."}
 
 stk = Blueprint("stk", __name__)
-stk.before_request(require_token)
+stk.before_request(require_token(bad_token))
 
 
 @stk.post("/mpesa/stkpush/v1/processrequest")
 def push() -> Response:
-    body = request_body()
+    body = request_body("BusinessShortCode")
     simulator = current_simulator()
     shortcode, password, timestamp = read_credentials(body)
     order = read_push(body, shortcode)
@@ -40,8 +39,8 @@ def push() -> Response:
     if simulator.world.is_locked(order.msisdn):
         raise _locked()
     plan = simulator.plan_for("push", order.msisdn, order.amount_cents // 100)
-    if (turned_away := _turned_away(plan)) is not None:
-        return turned_away
+    if (refusal := turned_away(plan)) is not None:
+        return refusal
     try:
         prompt = simulator.push(order, plan)
     except SubscriberLocked:
@@ -50,12 +49,12 @@ def push() -> Response:
         raise system_busy() from None
     g.checkout_request_id = prompt.checkout_request_id
     time.sleep(plan.answer_delay_seconds)
-    return _spoilt(_accepted(prompt), plan)
+    return spoilt(_accepted(prompt), plan)
 
 
 @stk.post("/mpesa/stkpushquery/v1/query")
 def query() -> Response:
-    body = request_body()
+    body = request_body("BusinessShortCode")
     simulator = current_simulator()
     shortcode, password, timestamp = read_credentials(body)
     checkout_request_id = body.get("CheckoutRequestID")
@@ -63,45 +62,23 @@ def query() -> Response:
         raise bad_field("CheckoutRequestID")
     g.checkout_request_id = checkout_request_id
     check_password(simulator.settings.merchants(), shortcode, password, timestamp)
+    if simulator.switches.query_limit and not simulator.spike_arrest.admits(shortcode):
+        g.why = "query_limit is on, and less than 12 seconds have passed."
+        return rate_limited()
     prompt = simulator.world.prompt(checkout_request_id)
     if prompt is None or prompt.push.shortcode != shortcode:
         raise stk_error("The transaction does not Exist", "No push has this CheckoutRequestID.")
     plan = simulator.plan_for("query", prompt.push.msisdn, prompt.push.amount_cents // 100)
     time.sleep(plan.answer_delay_seconds)
+    if plan.answer == "too_early":
+        raise bad_field("CheckoutRequestID", "A scenario said so.")
     if plan.answer == "server_error":
         raise stk_error("The transaction is being processed", "A scenario said so.")
-    if (turned_away := _turned_away(plan)) is not None:
-        return turned_away
+    if (refusal := turned_away(plan)) is not None:
+        return refusal
+    if prompt.result_code is None and plan.pending_answer == "being_processed":
+        raise stk_error("The transaction is being processed", "The prompt is still open.")
     return jsonify(_final_or_pending(prompt))
-
-
-def _turned_away(plan: Plan) -> Response | None:
-    """The answer to a request that the plan keeps from being processed; raises DarajaFault."""
-    why = "A scenario said so; the request was not processed."
-    if plan.answer == "server_error":
-        raise internal_error(why)
-    if plan.answer not in ("firewall", "rate_limited"):
-        return None
-    g.why = why
-    return firewall_page() if plan.answer == "firewall" else rate_limited()
-
-
-def _spoilt(answer: Response, plan: Plan) -> Response:
-    """What is left of the answer to a push that was processed."""
-    if plan.answer == "ordinary":
-        return answer
-    g.why = "A scenario spoilt the answer; the push was processed."
-    match plan.answer:
-        case "dropped":
-            _drop_connection()
-        case "empty_500":
-            return Response(status=500)
-        case "bad_gateway":
-            return bad_gateway_page()
-        case "cut_short":
-            body = answer.get_data()
-            answer.set_data(body[: len(body) // 2])
-    return answer
 
 
 def _accepted(prompt: Prompt) -> Response:
@@ -133,11 +110,3 @@ def _locked() -> DarajaFault:
     return stk_error(
         stk_result("1001").description, "This phone still shows a prompt; answer or await it."
     )
-
-
-def _drop_connection() -> None:
-    """Close the caller's socket under the answer, which then goes nowhere."""
-    g.dropped = True
-    connection = request.environ.get("gunicorn.socket")
-    if isinstance(connection, socket.socket):
-        connection.shutdown(socket.SHUT_RDWR)

@@ -1,12 +1,13 @@
-"""Phones, prompts and ledger entries as JSON; to be called under the world's lock."""
+"""What the world is made of, as JSON; to be called under the world's lock."""
 
-import math
 from typing import Any
 
 from app.mpesa.result_codes import stk_result
 from app.simulator.clock import clock_face, iso, iso_milliseconds, utc_now
+from app.simulator.conversations import Conversation
 from app.simulator.numbers import ksh, ksh_short, shillings
-from app.simulator.world import LedgerEntry, Phone, Prompt
+from app.simulator.organisations import Organisation
+from app.simulator.records import LedgerEntry, Phone, Prompt
 
 
 def phone_json(phone: Phone) -> dict[str, Any]:
@@ -29,6 +30,20 @@ def phone_json(phone: Phone) -> dict[str, Any]:
     }
 
 
+def phone_row_json(phone: Phone) -> dict[str, Any]:
+    """A phone in a list of phones."""
+    prompt = phone.open_prompt
+    return {
+        "msisdn": phone.msisdn,
+        "name": phone.name,
+        "balance": shillings(phone.balance_cents),
+        "balance_text": ksh(phone.balance_cents),
+        "prompt": prompt_json(prompt) if prompt else None,
+        "prompt_text": ksh_short(prompt.push.amount_cents) if prompt else None,
+        "message": phone.messages[-1].text if phone.messages else None,
+    }
+
+
 def prompt_json(prompt: Prompt) -> dict[str, Any]:
     result = stk_result(prompt.result_code) if prompt.result_code is not None else None
     return {
@@ -42,7 +57,7 @@ def prompt_json(prompt: Prompt) -> dict[str, Any]:
         "question": prompt.question,
         "opened_at": iso(prompt.opened_at),
         "expires_at": iso(prompt.expires_at),
-        "seconds_left": seconds_left(prompt),
+        "seconds_left": prompt.seconds_left,
         "pin_attempts_left": prompt.pin_attempts_left,
         "result_code": result.code if result else None,
         "result_desc": result.description if result else None,
@@ -85,14 +100,9 @@ def summary(prompt: Prompt) -> str | None:
     return f"{amount} to {shop} was not paid. {stk_result(prompt.result_code).description}"
 
 
-def seconds_left(prompt: Prompt) -> int:
-    if prompt.status != "open":
-        return 0
-    return max(0, math.ceil((prompt.expires_at - utc_now()).total_seconds()))
-
-
-def ledger_entry_json(entry: LedgerEntry) -> dict[str, Any]:
+def money_in_json(entry: LedgerEntry) -> dict[str, Any]:
     return {
+        "kind": entry.kind,
         "receipt": entry.receipt,
         "checkout_request_id": entry.checkout_request_id,
         "msisdn": entry.msisdn,
@@ -100,4 +110,54 @@ def ledger_entry_json(entry: LedgerEntry) -> dict[str, Any]:
         "amount": shillings(entry.amount_cents),
         "account_reference": entry.account_reference,
         "time": iso(entry.moved_at),
+    }
+
+
+def money_out_json(entry: LedgerEntry) -> dict[str, Any]:
+    """`charge` is what the shop paid beside the amount; only a reversal has an original."""
+    return {
+        "kind": entry.kind,
+        "receipt": entry.receipt,
+        "originator_conversation_id": entry.originator_conversation_id,
+        "conversation_id": entry.conversation_id,
+        "msisdn": entry.msisdn,
+        "shortcode": entry.shortcode,
+        "amount": shillings(entry.amount_cents),
+        "charge": shillings(entry.charge_cents),
+        "original_receipt": entry.original_receipt,
+        "time": iso(entry.moved_at),
+    }
+
+
+def conversation_json(conversation: Conversation) -> dict[str, Any]:
+    """An asynchronous request as a row of history, in the manner of a prompt's."""
+    outcome, subject = conversation.outcome, conversation.subject
+    ended = conversation.finalised_at
+    return {
+        "kind": conversation.order.kind,
+        "conversation_id": conversation.conversation_id,
+        "originator_conversation_id": conversation.originator_conversation_id,
+        "shortcode": conversation.order.terms.shortcode,
+        "msisdn": subject.msisdn,
+        "amount": None if subject.amount_cents is None else shillings(subject.amount_cents),
+        "stage": conversation.stage,
+        "result_code": outcome.code if outcome else None,
+        "receipt": outcome.entry.receipt if outcome and outcome.entry else None,
+        "accepted_at": iso_milliseconds(conversation.accepted_at),
+        "finalised_at": iso_milliseconds(ended) if ended else None,
+        "results_sent": conversation.results_sent,
+        "results_answered": conversation.results_answered,
+    }
+
+
+def organisation_json(organisation: Organisation, name: str) -> dict[str, Any]:
+    """A shop's accounts, in shillings; what it received is counted since the world began."""
+    return {
+        "shortcode": organisation.shortcode,
+        "name": name,
+        "utility": shillings(organisation.utility_cents),
+        "working": shillings(organisation.working_cents),
+        "charges_paid": shillings(organisation.charges_paid_cents),
+        "received": shillings(organisation.received_cents),
+        "paybill_charge": shillings(organisation.paybill_charge_cents),
     }

@@ -12,15 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, get_args
 
-from app.simulator.scenarios import (
-    SCENARIOS,
-    Moment,
-    Plan,
-    Scenario,
-    ScenarioRefused,
-    changes_of,
-    scenario_named,
-)
+from app.simulator.plans import Moment, Parameter, Plan, Scenario, ScenarioRefused
+from app.simulator.scenarios import SCENARIOS, scenario_named
 
 Act = Literal["pays", "cancels", "enters_wrong_pin"]
 
@@ -28,6 +21,9 @@ MOST_SEED: Final = 2**63
 LONGEST_WAIT_SECONDS: Final = 600.0
 # Beyond so many phones the one that was quiet longest begins its fate anew.
 MOST_TURNS: Final = 50_000
+
+
+_ORDINARY: Final = Plan()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +56,27 @@ class Forecast:
 class Weather:
     """The forecast in force, and what came of it so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, seed: int = 0) -> None:
+        """`seed` is that of a forecast which names none."""
         self._lock = threading.Lock()
-        self._begin(Forecast())
+        self.clear(seed)
 
     def set(self, body: Mapping[str, Any]) -> None:
         """Read `{"seed", "chances", "payers", "payer_seconds"}` and begin anew.
 
         What is left out is calm. Raises ScenarioRefused, and then nothing has changed.
         """
-        self._begin(_read(body))
+        self._begin(_read(body, self._seed))
 
-    def clear(self) -> None:
-        self._begin(Forecast())
+    def clear(self, seed: int = 0) -> None:
+        self._seed = seed
+        self._begin(Forecast(seed))
 
-    def plan_for(self, moment: Moment, msisdn: str | None = None) -> Plan:
-        """The plan that chance makes for this request."""
-        plan = Plan()
+    def plan_for(self, moment: Moment, msisdn: str | None = None, plan: Plan = _ORDINARY) -> Plan:
+        """What chance makes of the plan of this request."""
         forecast, draw = self._turn(moment, msisdn)
         for row in forecast.chances:
-            if row.scenario.moment == moment and draw(row.scenario.name) < row.chance:
+            if row.scenario.acts_on(moment) and draw(row.scenario.name) < row.chance:
                 plan = replace(plan, **row.changes)
                 self._count(row.scenario.name)
         return plan
@@ -131,10 +128,15 @@ class Weather:
             self._befell[name] += 1
 
 
-def _read(body: Mapping[str, Any]) -> Forecast:
-    seed = body.get("seed", 0)
+def read_seed(seed: object) -> int:
+    """The number itself; raises ScenarioRefused."""
     if isinstance(seed, bool) or not isinstance(seed, int) or abs(seed) >= MOST_SEED:
         raise ScenarioRefused("seed must be a whole number of at most 63 bits")
+    return seed
+
+
+def _read(body: Mapping[str, Any], own_seed: int) -> Forecast:
+    seed = read_seed(body.get("seed", own_seed))
     chances = body.get("chances", {})
     if not isinstance(chances, dict):
         raise ScenarioRefused("chances must be an object of scenario names")
@@ -149,7 +151,7 @@ def _read_chance(name: str, value: Any) -> Chance:
     scenario = scenario_named(name)
     parameters = value if isinstance(value, dict) else {"chance": value}
     chance = _probability(name, parameters.get("chance"))
-    return Chance(scenario, chance, changes_of(scenario, parameters))
+    return Chance(scenario, chance, scenario.read_changes(parameters))
 
 
 def _read_payers(body: Mapping[str, Any]) -> Payers:
@@ -180,8 +182,8 @@ def _is_number(value: Any) -> bool:
 def _chance_json(row: Chance) -> dict[str, Any]:
     # The parameters are those fields of the row that are not fixed by the scenario.
     asked = {
-        getattr(parameter, "name", "seconds"): row.changes[change]
+        parameter.name: row.changes[change]
         for change, parameter in row.scenario.changes.items()
-        if not isinstance(parameter, str | int | float | bool | None)
+        if isinstance(parameter, Parameter)
     }
     return {"chance": row.chance, **asked}

@@ -8,32 +8,36 @@ ends, and whoever listens only schedules.
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from itertools import islice
-from typing import Final, Literal
+from typing import Final
 
 from app.mpesa.result_codes import Outcome, stk_result
 from app.simulator import sms
 from app.simulator.clock import utc_now
 from app.simulator.identifiers import Identifiers
-from app.simulator.numbers import ksh_short
+from app.simulator.limits import limit_reached
+from app.simulator.organisations import Organisations
+from app.simulator.pace import Pace
 from app.simulator.people import name_of
-from app.simulator.scenarios import Plan
+from app.simulator.plans import Plan
+from app.simulator.records import (
+    MOST_PROMPTS_SHOWN,
+    LedgerEntry,
+    Message,
+    Phone,
+    Prompt,
+    PromptStatus,
+    PushRequest,
+)
 
-PromptStatus = Literal["open", "paid", "cancelled", "timed_out", "failed"]
-
-OPENING_BALANCE_CENTS: Final = 50_000_00
 # Safaricom's documented maximum for one transaction.
 MOST_PER_TRANSACTION_CENTS: Final = 250_000_00
 LONGEST_PROMPT_CHARACTERS: Final = 182
 PIN: Final = "1234"
-PIN_ATTEMPTS: Final = 3
 
 MOST_PHONES: Final = 10_000
+MOST_PHONES_SHOWN: Final = 24
 MOST_PROMPTS: Final = 10_000
-MOST_PROMPTS_SHOWN: Final = 50
-MOST_MESSAGES: Final = 1_000
 MOST_LEDGER_ENTRIES: Final = 100_000
 
 _STATUS_AFTER: Final[dict[Outcome, PromptStatus]] = {
@@ -56,79 +60,6 @@ class PromptClosed(Exception):
     """The prompt has ended; no PIN and no cancellation reaches it any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class PushRequest:
-    """A push whose fields have been checked; `amount_cents` is whole shillings."""
-
-    shortcode: str
-    transaction_type: str
-    amount_cents: int
-    party_b: str
-    msisdn: str
-    callback_url: str
-    account_reference: str
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    text: str
-    received_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
-    """Money that really moved, from a phone to a shop."""
-
-    receipt: str
-    checkout_request_id: str
-    msisdn: str
-    shortcode: str
-    amount_cents: int
-    account_reference: str
-    moved_at: datetime
-
-
-@dataclass(slots=True)
-class Prompt:
-    """One STK prompt. `result_code` is None while it is open.
-
-    `ended_at` is when it left the phone's screen. `callbacks_answered` counts those that the shop
-    acknowledged with 2xx.
-    """
-
-    push: PushRequest
-    plan: Plan
-    merchant_request_id: str
-    checkout_request_id: str
-    business_name: str
-    opened_at: datetime
-    expires_at: datetime
-    status: PromptStatus = "open"
-    pin_attempts_left: int = PIN_ATTEMPTS
-    result_code: str | None = None
-    payment: LedgerEntry | None = None
-    ended_at: datetime | None = None
-    callbacks_sent: int = 0
-    callbacks_answered: int = 0
-
-    @property
-    def question(self) -> str:
-        return (
-            f"Do you want to pay {ksh_short(self.push.amount_cents)} to {self.business_name} "
-            f"account no. {self.push.account_reference}? Enter M-PESA PIN:"
-        )
-
-
-@dataclass(slots=True)
-class Phone:
-    msisdn: str
-    name: str
-    balance_cents: int = OPENING_BALANCE_CENTS
-    open_prompt: Prompt | None = None
-    prompts: deque[Prompt] = field(default_factory=lambda: deque(maxlen=MOST_PROMPTS_SHOWN))
-    messages: deque[Message] = field(default_factory=lambda: deque(maxlen=MOST_MESSAGES))
-
-
 class World:
     """Phones come into being when they are first prompted."""
 
@@ -139,23 +70,33 @@ class World:
         seed: int,
         business_name: str,
         prompt_seconds: float,
+        utility_float_cents: int,
         on_end: Callable[[Prompt], None],
+        pace: Pace | None = None,
     ) -> None:
         self.lock = threading.RLock()
+        #: Whether the documented limits of payers hold.
+        self.has_limits = False
         self._identifiers = identifiers
         self._seed = seed
         self._business_name = business_name
         self._prompt_seconds = prompt_seconds
         self._on_end = on_end
+        self._pace = pace or Pace()
         self._phones: OrderedDict[str, Phone] = OrderedDict()
         self._prompts: OrderedDict[str, Prompt] = OrderedDict()
-        self._balances: dict[str, int] = {}
+        self.organisations = Organisations(utility_float_cents)
         self._ledger: deque[LedgerEntry] = deque(maxlen=MOST_LEDGER_ENTRIES)
 
     def phone(self, msisdn: str) -> Phone:
         """The phone as it is; one that was never prompted is made up and not kept."""
         with self.lock:
             return self._phones.get(msisdn) or Phone(msisdn, name_of(msisdn, self._seed))
+
+    def recent_phones(self) -> list[Phone]:
+        """Phones that were used, the one used last first; at most `MOST_PHONES_SHOWN`."""
+        with self.lock:
+            return list(islice(reversed(self._phones.values()), MOST_PHONES_SHOWN))
 
     def prompt(self, checkout_request_id: str) -> Prompt | None:
         with self.lock:
@@ -179,11 +120,27 @@ class World:
     def organisation_balances(self) -> dict[str, int]:
         """Shortcode to cents received since the world began."""
         with self.lock:
-            return dict(self._balances)
+            return self.organisations.received()
 
     def is_locked(self, msisdn: str) -> bool:
         with self.lock:
             return self.phone(msisdn).open_prompt is not None
+
+    def kept_phone(self, msisdn: str) -> Phone:
+        """The phone, to be changed; raises SystemBusy when every phone is in use."""
+        with self.lock:
+            phone = self._phones.get(msisdn)
+            if phone is None:
+                if len(self._phones) >= MOST_PHONES:
+                    self._forget_oldest_idle_phone()
+                phone = self._phones[msisdn] = self.phone(msisdn)
+            self._phones.move_to_end(msisdn)
+            return phone
+
+    def record(self, entry: LedgerEntry) -> None:
+        """Write down money that has moved."""
+        with self.lock:
+            self._ledger.append(entry)
 
     def open_prompt(self, push: PushRequest, plan: Plan) -> Prompt:
         """Show a prompt, or end it at once when M-Pesa would never show it.
@@ -191,7 +148,7 @@ class World:
         Raises SubscriberLocked and SystemBusy.
         """
         with self.lock:
-            phone = self._kept_phone(push.msisdn)
+            phone = self.kept_phone(push.msisdn)
             if phone.open_prompt is not None:
                 raise SubscriberLocked
             self._make_room_for_a_prompt()
@@ -249,11 +206,13 @@ class World:
                 prompt.callbacks_sent += 1
                 prompt.callbacks_answered += answered
 
-    def reset(self) -> None:
+    def reset(self, seed: int) -> None:
+        """Begin anew, with the owners of phones that go with this seed."""
         with self.lock:
+            self._seed = seed
             self._phones.clear()
             self._prompts.clear()
-            self._balances.clear()
+            self.organisations.clear()
             self._ledger.clear()
 
     def _new_prompt(self, push: PushRequest, plan: Plan) -> Prompt:
@@ -265,7 +224,8 @@ class World:
             checkout_request_id=self._identifiers.checkout_request_id(now, push.msisdn),
             business_name=self._business_name,
             opened_at=now,
-            expires_at=now + timedelta(seconds=self._prompt_seconds),
+            deadline=self._pace.now() + self._prompt_seconds,
+            pace=self._pace,
         )
 
     def _refusal(self, prompt: Prompt) -> str | None:
@@ -277,10 +237,12 @@ class World:
             return "2028"
         if len(prompt.question) > LONGEST_PROMPT_CHARACTERS:
             return "1025"
+        if self.has_limits:
+            return limit_reached(reversed(self._ledger), push, utc_now())
         return None
 
     def _end(self, prompt: Prompt, code: str) -> None:
-        phone = self._kept_phone(prompt.push.msisdn)
+        phone = self.kept_phone(prompt.push.msisdn)
         if code == "0" and phone.balance_cents < prompt.push.amount_cents:
             code = "1"
         prompt.result_code = code
@@ -298,19 +260,21 @@ class World:
     def _move_money(self, prompt: Prompt, phone: Phone) -> None:
         push, now = prompt.push, utc_now()
         entry = LedgerEntry(
+            kind="stk",
             receipt=self._identifiers.receipt(now),
-            checkout_request_id=prompt.checkout_request_id,
             msisdn=push.msisdn,
             shortcode=push.party_b,
             amount_cents=push.amount_cents,
-            account_reference=push.account_reference,
             moved_at=now,
+            originator_conversation_id=self._identifiers.request_id(),
+            conversation_id=self._identifiers.conversation_id(now),
+            checkout_request_id=prompt.checkout_request_id,
+            account_reference=push.account_reference,
+            charge_cents=self.organisations.seen(push.party_b).paybill_charge_cents,
         )
         phone.balance_cents -= entry.amount_cents
-        self._balances[entry.shortcode] = (
-            self._balances.get(entry.shortcode, 0) + entry.amount_cents
-        )
-        self._ledger.append(entry)
+        self.organisations.kept(entry.shortcode).collect(entry.amount_cents, entry.charge_cents)
+        self.record(entry)
         prompt.payment = entry
 
     def _must_be_open(self, prompt: Prompt) -> None:
@@ -320,15 +284,6 @@ class World:
     def _is(self, prompt: Prompt, status: PromptStatus) -> bool:
         # A prompt of the world before a reset is nothing any more, whatever its status says.
         return prompt.status == status and prompt.checkout_request_id in self._prompts
-
-    def _kept_phone(self, msisdn: str) -> Phone:
-        phone = self._phones.get(msisdn)
-        if phone is None:
-            if len(self._phones) >= MOST_PHONES:
-                self._forget_oldest_idle_phone()
-            phone = self._phones[msisdn] = self.phone(msisdn)
-        self._phones.move_to_end(msisdn)
-        return phone
 
     def _forget_oldest_idle_phone(self) -> None:
         for msisdn, phone in self._phones.items():

@@ -1,11 +1,13 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import requests
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
+from tests.services.chromium import FLAGS
 from tests.simulator.client import Daraja, Receiver, eventually
 
 PROMPT_SECONDS = 3.0
@@ -15,6 +17,7 @@ _OWN_SETTINGS = {
     "MPESA_SHORTCODE": "600123",
     "MPESA_PASSKEY": "shop-passkey",
     "SIMULATOR_SEED": "7",
+    "SIMULATOR_VALIDATION_SECONDS": "1",
 }
 
 
@@ -60,3 +63,49 @@ def daraja(simulator_address: str, receiver: Receiver) -> Iterator[Daraja]:
     daraja.call("POST", "/simulator/api/reset")
     with daraja.session:
         yield daraja
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_path: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def patient() -> Iterator[Daraja]:
+    """A simulator whose prompts wait for a browser on a busy machine."""
+    process, address = start("--prompt-seconds", "60")
+    with process, (daraja := Daraja(address, "http://127.0.0.1:9/callback")).session:
+        yield daraja
+        process.terminate()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens a path; fails at the end when a page complained."""
+    complaints: list[str] = []
+    contexts = []
+
+    def note_error(said: ConsoleMessage) -> None:
+        if said.type == "error":
+            complaints.append(said.text)
+
+    def open_it(daraja: Daraja, path: str, width: int = 360, javascript: bool = True) -> Page:
+        context = browser.new_context(
+            base_url=daraja.base_url,
+            viewport={"width": width, "height": 740},
+            java_script_enabled=javascript,
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", note_error)
+        page.goto(path)
+        return page
+
+    yield open_it
+    for context in contexts:
+        context.close()
+    assert complaints == []

@@ -1,61 +1,13 @@
 """The virtual phone in a real browser."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from tests.services.chromium import FLAGS
 from tests.simulator.client import Daraja, new_msisdn
-from tests.simulator.conftest import start
 
 WIDTHS = (360, 1280)
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=list(FLAGS))
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def patient() -> Iterator[Daraja]:
-    """A simulator whose prompts wait for a browser on a busy machine."""
-    process, address = start("--prompt-seconds", "60")
-    with process, (daraja := Daraja(address, "http://127.0.0.1:9/callback")).session:
-        yield daraja
-        process.terminate()
-
-
-@pytest.fixture
-def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens a path; fails at the end when a page complained."""
-    complaints: list[str] = []
-    contexts = []
-
-    def note_error(said: ConsoleMessage) -> None:
-        if said.type == "error":
-            complaints.append(said.text)
-
-    def open_it(daraja: Daraja, path: str, width: int = 360, javascript: bool = True) -> Page:
-        context = browser.new_context(
-            base_url=daraja.base_url,
-            viewport={"width": width, "height": 740},
-            java_script_enabled=javascript,
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", note_error)
-        page.goto(path)
-        return page
-
-    yield open_it
-    for context in contexts:
-        context.close()
-    assert complaints == []
 
 
 def test_a_prompt_appears_by_itself_and_is_paid_by_keyboard(
@@ -110,6 +62,15 @@ def test_a_phone_works_without_javascript(patient: Daraja, open_page: Callable[.
     page.locator("#pin").fill("1234")
     page.locator("#pin").press("Enter")
     expect(page.get_by_text("You paid Ksh 1,500 to LIPA DEMO SHOP.")).to_be_visible()
+
+
+def test_money_that_comes_in_appears_by_itself(patient: Daraja, open_page: Callable[..., Page]):
+    msisdn = new_msisdn()
+    page = open_page(patient, f"/simulator/phones/{msisdn}")
+    expect(page.get_by_text("No messages yet.")).to_be_visible()
+    patient.pay_out(msisdn, 250)
+    expect(page.get_by_text("You have received Ksh250.00 from LIPA DEMO SHOP")).to_be_visible()
+    expect(page.locator("#balance")).to_have_text("Ksh50,250.00")
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -1,8 +1,9 @@
+import re
 from datetime import UTC, datetime
 
 import pytest
 
-from app.simulator.identifiers import Identifiers
+from app.simulator.identifiers import Identifiers, is_placeholder, placeholder_receipt
 
 
 @pytest.mark.parametrize(
@@ -47,3 +48,17 @@ def test_the_counter_of_request_ids_grows():
     identifiers = Identifiers(0)
     first, second = (int(identifiers.request_id()[27:]) for _ in range(2))
     assert second == first + 1
+
+
+def test_a_conversation_id_has_its_day_in_nairobi_and_is_never_repeated():
+    identifiers, moment = Identifiers(0), datetime(2026, 11, 21, 21, 30, tzinfo=UTC)
+    made = {identifiers.conversation_id(moment) for _ in range(1000)}
+    assert len(made) == 1000
+    assert all(re.fullmatch(r"AG_20261122_2010[0-9a-f]{16}", one) for one in made)
+
+
+def test_what_stands_for_a_receipt_has_its_date_and_is_told_from_one():
+    moment = datetime(2026, 11, 21, 9, tzinfo=UTC)
+    assert placeholder_receipt(moment) == "UKL0000000"
+    assert is_placeholder("UKL0000000")
+    assert not is_placeholder(Identifiers(0).receipt(moment))

@@ -111,20 +111,37 @@ class NothingInline(HTMLParser):
         if tag == "script":
             assert named["src"]
         for name in ("src", "href", "action"):
-            assert named.get(name, "/simulator/").startswith("/simulator/") or not named[name]
+            address = named.get(name) or "/simulator/"
+            assert address.startswith(("/simulator/", "#"))
 
 
 def test_the_pages_need_nothing_inline_and_stay_on_their_origin(daraja: Daraja):
     msisdn = new_msisdn()
     daraja.prompt(msisdn)
-    for path in ("/simulator/", f"/simulator/phones/{msisdn}"):
+    daraja.arm("no_callback")
+    number = daraja.traffic()[0]["id"]
+    for path in (
+        "/simulator/",
+        "/simulator/recent",
+        f"/simulator/phones/{msisdn}",
+        f"/simulator/phones?numbers={msisdn},{new_msisdn()}",
+        f"/simulator/phones/{msisdn}/pay",
+        "/simulator/scenarios",
+        "/simulator/scenarios/armed",
+        "/simulator/traffic",
+        "/simulator/traffic/rows",
+        f"/simulator/traffic/{number}",
+        "/simulator/conditions",
+    ):
         answer = daraja.call("GET", path)
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'self'")
         assert answer.headers["Cache-Control"] == "no-store"
         NothingInline().feed(answer.text)
 
 
-@pytest.mark.parametrize("name", ["phone.js", "phone.css", "phone.svg"])
+@pytest.mark.parametrize(
+    "name", ["phone.js", "phone.css", "phone.svg", "console.js", "console.css"]
+)
 def test_what_the_pages_need_is_served(daraja: Daraja, name: str):
     assert daraja.call("GET", f"/simulator/static/{name}").status_code == 200
 

@@ -63,6 +63,7 @@ def test_paying_moves_the_money_and_sends_a_message(daraja: Daraja):
     (entry,) = daraja.ledger()
     assert re.fullmatch(r"\d{4}-.*Z", entry.pop("time"))
     assert entry == {
+        "kind": "stk",
         "receipt": prompt["receipt"],
         "checkout_request_id": prompt["checkout_request_id"],
         "msisdn": msisdn,
