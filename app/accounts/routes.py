@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated
 
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from app.accounts import service
 from app.accounts.guard import open_to_all, require_person, signed_in
-from app.accounts.models import Person
+from app.accounts.models import Person, Role
 from app.accounts.tokens import (
     access_token,
     refresh_token,
@@ -21,43 +21,99 @@ from app.accounts.tokens import (
     sign_in_of_request,
     take_from_browser,
 )
-from app.core.errors import Unauthorized
+from app.core.errors import Conflict, InvalidPhone, Unauthorized
 from app.core.reading import parse
 from app.limits import registration_limit, sign_in_limit
+from app.openapi import Answer, chapter, documented, one_of
 
 auth_api = Blueprint("auth_api", __name__, url_prefix="/api/auth")
+chapter("auth_api", title="Accounts", about="Making an account, signing in and out.")
+
+Email = Annotated[str, Field(examples=["wanjiku@example.com"])]
+AccessToken = Annotated[str, Field(description="Good for an hour.", examples=["eyJhbGciOi…"])]
 
 
 class RegisterBody(BaseModel):
-    email: str = Field(max_length=254)
-    password: str = Field(max_length=service.PASSWORD_MAXIMUM)
-    name: str = Field(min_length=1, max_length=120)
-    phone: str | None = Field(default=None, max_length=32)
+    email: Email = Field(max_length=254)
+    password: str = Field(
+        max_length=service.PASSWORD_MAXIMUM,
+        description=f"At least {service.PASSWORD_MINIMUM} characters.",
+        examples=["a long enough password"],
+    )
+    name: str = Field(min_length=1, max_length=120, examples=["Wanjiku Kamau"])
+    phone: str | None = Field(
+        default=None,
+        max_length=32,
+        description="A Kenyan mobile number, as people write one.",
+        examples=["0712345678"],
+    )
 
 
 class LoginBody(BaseModel):
-    email: str = Field(max_length=254)
-    password: str = Field(max_length=service.PASSWORD_MAXIMUM)
+    email: Email = Field(max_length=254)
+    password: str = Field(max_length=service.PASSWORD_MAXIMUM, examples=["a long enough password"])
+
+
+class PersonAnswer(Answer):
+    """Who is signed in. The phone is twelve digits."""
+
+    id: int = Field(examples=[4])
+    email: Email
+    name: str = Field(examples=["Wanjiku Kamau"])
+    role: Annotated[str, one_of(Role)]
+    phone: str | None = Field(examples=["254712345678"])
+
+
+class SignedInAnswer(Answer):
+    """The tokens of a new sign-in, and whose it is."""
+
+    access_token: AccessToken
+    refresh_token: str = Field(
+        description="Good for thirty days, and only for POST /api/auth/refresh.",
+        examples=["eyJhbGciOi…"],
+    )
+    user: PersonAnswer
+
+
+class RefreshedAnswer(Answer):
+    """A new access token."""
+
+    access_token: AccessToken
+
+
+class SignedOutAnswer(Answer):
+    """The sign-in has ended."""
+
+    success: bool = True
+    message: str = "Signed out"
 
 
 @auth_api.post("/register")
+@documented(
+    "Make an account and sign in",
+    {201: SignedInAnswer},
+    body=RegisterBody,
+    refusals=(InvalidPhone, Conflict),
+)
 @open_to_all
 @registration_limit
 def register() -> ResponseReturnValue:
     body = parse(request, RegisterBody)
     person = service.register(body.email, body.password, body.name, body.phone)
-    return jsonify(_tokens_for(person)), 201
+    return jsonify(_tokens_for(person).model_dump()), 201
 
 
 @auth_api.post("/login")
+@documented("Sign in", SignedInAnswer, body=LoginBody, refusals=(Unauthorized,))
 @open_to_all
 @sign_in_limit
 def login() -> ResponseReturnValue:
     body = parse(request, LoginBody)
-    return jsonify(_tokens_for(service.authenticate(body.email, body.password)))
+    return jsonify(_tokens_for(service.authenticate(body.email, body.password)).model_dump())
 
 
 @auth_api.post("/refresh")
+@documented("Get a new access token", RefreshedAnswer, entry="refresh")
 @open_to_all
 def refresh() -> ResponseReturnValue:
     """Give a new access token to whoever sends a refresh token of an open sign-in."""
@@ -69,10 +125,12 @@ def refresh() -> ResponseReturnValue:
     person = service.person_of_sign_in(sign_in_uuid) if sign_in_uuid else None
     if person is None or sign_in_uuid is None:
         raise Unauthorized("This sign-in has ended. Sign in again.")
-    return jsonify(access_token=access_token(sign_in_uuid, person.uuid))
+    answer = RefreshedAnswer(access_token=access_token(sign_in_uuid, person.uuid))
+    return jsonify(answer.model_dump())
 
 
 @auth_api.post("/logout")
+@documented("Sign out", SignedOutAnswer, about="The sign-in's tokens stop working at once.")
 @signed_in
 def logout() -> ResponseReturnValue:
     """End the sign-in of this token: its access and refresh tokens stop working at once."""
@@ -80,35 +138,36 @@ def logout() -> ResponseReturnValue:
     sign_in_uuid = sign_in_of_request()
     if sign_in_uuid:
         service.end_sign_in(sign_in_uuid)
-    response = jsonify(success=True, message="Signed out")
+    response = jsonify(SignedOutAnswer().model_dump())
     take_from_browser(response)
     return response
 
 
 @auth_api.get("/me")
+@documented("Tell who is signed in", PersonAnswer)
 @signed_in
 def me() -> ResponseReturnValue:
-    return jsonify(person_json(require_person()))
+    return jsonify(_told(require_person()).model_dump())
 
 
-def person_json(person: Person) -> dict[str, Any]:
-    return {
-        "id": person.id,
-        "email": person.email,
-        "name": person.name,
-        "role": person.role,
-        "phone": person.phone,
-    }
+def _told(person: Person) -> PersonAnswer:
+    return PersonAnswer(
+        id=person.id,
+        email=person.email,
+        name=person.name,
+        role=person.role,
+        phone=person.phone,
+    )
 
 
-def _tokens_for(person: Person) -> dict[str, Any]:
-    user = person_json(person)
+def _tokens_for(person: Person) -> SignedInAnswer:
+    user = _told(person)
     person_uuid = person.uuid
     sign_in = service.start_sign_in(
         person.id, request.remote_addr, request.headers.get("User-Agent")
     )
-    return {
-        "access_token": access_token(sign_in.uuid, person_uuid),
-        "refresh_token": refresh_token(sign_in.uuid, person_uuid),
-        "user": user,
-    }
+    return SignedInAnswer(
+        access_token=access_token(sign_in.uuid, person_uuid),
+        refresh_token=refresh_token(sign_in.uuid, person_uuid),
+        user=user,
+    )

@@ -18,10 +18,28 @@ from app.core.clock import iso_seconds
 from app.core.errors import InvalidPhone, LipaError
 from app.core.money import cents_from_shillings, whole_shillings
 from app.core.reading import page_of, parse
+from app.disbursements import engine as money_out
 from app.disbursements import refunds
-from app.disbursements.models import OutStatus
+from app.disbursements.states import OutStatus
 from app.idempotency import idempotent
 from app.limits import initiate_limit, status_limit
+from app.openapi import (
+    MONEY_BACK,
+    PROMPT,
+    Answer,
+    Moment,
+    PaymentRef,
+    Receipt,
+    Shillings,
+    StrictPhone,
+    WholeShillingsText,
+    chapter,
+    codes,
+    documented,
+    documented_callback,
+    integral,
+    one_of,
+)
 from app.payments import fees
 from app.payments import service as payments
 from app.payments.models import Payment
@@ -49,6 +67,29 @@ STATUS_WORDS = {
     Status.CANCELLED: "cancelled",
     Status.EXPIRED: "expired",
 }
+#: How a message may begin here, by its code; those of the other codes are the core's own.
+ERROR_WORDS = {
+    "INVALID_PHONE": ("Phone number invalid",),
+    "VALIDATION_ERROR": ("Phone number invalid",),
+    "PROVIDER_REFUSED": ("Invalid credentials",),
+}
+PLAIN_CODES = codes(
+    """
+    AMOUNT_MISMATCH AMOUNT_TOO_HIGH AMOUNT_TOO_LOW CONFLICT FORBIDDEN IDEMPOTENCY_MISMATCH
+    INTERNAL_ERROR INVALID_AMOUNT INVALID_CURRENCY METHOD_NOT_ALLOWED NOT_FOUND ORDER_ALREADY_PAID
+    PAYLOAD_TOO_LARGE PAYMENT_EXPIRED PAYMENT_FAILED PAYMENT_IN_PROGRESS PROVIDER_UNAVAILABLE
+    RATE_LIMITED UNAUTHORIZED UNSUPPORTED_MEDIA_TYPE
+    """
+)
+chapter(
+    "courses_dialect",
+    title="Courses dialect",
+    about="Flat objects, integer ids and whole shillings as text, for a school: a payment is for "
+    "a course of the shop, and one that is completed gives a place in it.",
+    statuses=STATUS_WORDS,
+    words=ERROR_WORDS,
+    plain=PLAIN_CODES,
+)
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -64,67 +105,87 @@ def _one_line(text: str) -> str | None:
 Line = Annotated[StrictStr, Field(max_length=255), AfterValidator(_one_line)]
 
 
+StatusWord = Annotated[str, one_of(STATUS_WORDS.values())]
+PaymentId = Annotated[int, Field(examples=[12])]
+RequestId = Annotated[
+    str | None,
+    Field(description="Daraja's name for the prompt.", examples=["ws_CO_211120260900005712345678"]),
+]
+Course = Annotated[
+    str | None, Field(description="Null for what is no course.", examples=["German A1, evenings"])
+]
+
+
 class InitiateBody(BaseModel):
-    phone: StrictStr
-    amount: Any
-    course_id: Annotated[StrictInt, Field(ge=1)]
-    account_reference: Line | None = None
+    phone: StrictPhone
+    amount: Shillings = Field(examples=[5000])
+    course_id: Annotated[StrictInt, Field(ge=1, examples=[14]), integral]
+    account_reference: Line | None = Field(default=None, examples=["COURSE-14"])
     transaction_desc: Line | None = None
 
 
-class InitiateAnswer(BaseModel):
-    """Where the status is asked for stands in the header Location."""
+class InitiateAnswer(Answer):
+    """The prompt is on its way. Where its status is told stands in the header Location."""
 
-    success: bool = True
-    message: str
-    checkout_request_id: str | None
-    merchant_request_id: str | None
+    success: bool = Field(default=True, examples=[True])
+    message: str = Field(examples=[SENT])
+    checkout_request_id: RequestId
+    merchant_request_id: str | None = Field(examples=["29115-34620561-1"])
 
 
 class UnconfirmedAnswer(InitiateAnswer):
     """The same keys where nobody knows whether the prompt was sent."""
 
-    status: str = "pending"
+    message: str = Field(examples=[UNKNOWN])
+    checkout_request_id: RequestId = Field(examples=[None])
+    merchant_request_id: str | None = Field(examples=[None])
+    status: Annotated[str, one_of(["pending"])] = "pending"
 
 
-class StatusAnswer(BaseModel):
-    id: int
-    checkout_request_id: str | None
-    amount: str
-    status: str
-    phone: str
-    mpesa_receipt: str | None
-    created_at: str
+class StatusAnswer(Answer):
+    """How a payment stands by the shop's own books."""
+
+    id: PaymentId
+    checkout_request_id: RequestId
+    amount: WholeShillingsText
+    status: StatusWord
+    phone: str = Field(description="Twelve digits.", examples=["254712345678"])
+    mpesa_receipt: Receipt | None
+    created_at: Moment
 
 
-class OwnRow(BaseModel):
+class OwnRow(Answer):
     """``course`` is null for a payment that is for no course."""
 
-    id: int
-    course: str | None
-    amount: str
-    status: str
-    created_at: str
+    id: PaymentId
+    course: Course
+    amount: WholeShillingsText
+    status: StatusWord
+    created_at: Moment
 
 
 class AdminRow(StatusAnswer):
     """``user`` is the payer's e-mail, null where nobody was signed in."""
 
-    course: str | None
-    user: str | None
+    course: Course
+    user: str | None = Field(examples=["wanjiku@example.com"])
 
 
 class RefundBody(BaseModel):
-    payment_id: StrictInt | StrictStr
-    amount: Any = None
-    reason: StrictStr | None = Field(default=None, max_length=refunds.MOST_WORDS)
+    payment_id: PaymentRef
+    amount: Shillings | None = Field(default=None, description="Without it, all that is left.")
+    reason: StrictStr | None = Field(
+        default=None, max_length=refunds.MOST_WORDS, examples=["The course was cancelled"]
+    )
 
 
-class RefundAnswer(BaseModel):
-    success: bool = True
-    message: str
-    refund_id: str
-    status: str
+class RefundAnswer(Answer):
+    """The refund, and how it stands; 202 until the money has gone back."""
+
+    success: bool = Field(default=True, examples=[True])
+    message: str = Field(examples=["Refund accepted"])
+    refund_id: str = Field(examples=["RFD20261121090000M3X"])
+    status: Annotated[str, one_of(OutStatus)]
 
 
 @courses_dialect.errorhandler(LipaError)
@@ -144,6 +205,14 @@ def _in_our_words(error: LipaError) -> ResponseReturnValue:
 
 
 @courses_dialect.post("/initiate")
+@documented(
+    "Ask for the fee of a course",
+    {200: InitiateAnswer, 202: UnconfirmedAnswer},
+    body=InitiateBody,
+    refusals=PROMPT,
+    about="The amount must be the course's price. A course that the caller has a place in is 409.",
+    headers={"Location": "Where the payment's status is told."},
+)
 @signed_in
 @initiate_limit
 @idempotent
@@ -165,12 +234,18 @@ def initiate() -> ResponseReturnValue:
 
 
 @courses_dialect.post("/callback")
+@documented_callback()
 @for_provider
 def callback() -> ResponseReturnValue:
     return receive_stk_callback(request)
 
 
 @courses_dialect.get("/<payment_id>/status")
+@documented(
+    "Ask how a payment stands",
+    StatusAnswer,
+    about="It reads the shop's own books; a question to M-Pesa that is due starts.",
+)
 @signed_in
 @status_limit
 def status(payment_id: str) -> ResponseReturnValue:
@@ -181,6 +256,7 @@ def status(payment_id: str) -> ResponseReturnValue:
 
 
 @courses_dialect.get("/my")
+@documented("List the caller's payments, newest first", list[OwnRow], pages=ROWS_AT_ONCE)
 @signed_in
 @status_limit
 def my() -> ResponseReturnValue:
@@ -191,6 +267,7 @@ def my() -> ResponseReturnValue:
 
 
 @courses_dialect.get("/admin")
+@documented("List everybody's payments, newest first", list[AdminRow], pages=ROWS_AT_ONCE)
 @admin_only
 @status_limit
 def admin() -> ResponseReturnValue:
@@ -200,6 +277,12 @@ def admin() -> ResponseReturnValue:
 
 
 @courses_dialect.post("/b2c")
+@documented(
+    "Ask for a payment's money back",
+    {200: RefundAnswer, 202: RefundAnswer},
+    body=RefundBody,
+    refusals=MONEY_BACK,
+)
 @admin_only
 @initiate_limit
 @idempotent
@@ -208,7 +291,8 @@ def b2c() -> ResponseReturnValue:
     body = parse(request, RefundBody)
     wanted_cents = None if body.amount is None else cents_from_shillings(body.amount)
     reason = (body.reason or "").strip() or REFUND_REASON
-    refund = refunds.ask(body.payment_id, require_person(), wanted_cents, reason)
+    asked = refunds.ask(body.payment_id, require_person(), wanted_cents, reason)
+    refund = money_out.refund_now(asked)
     done = refund.status == OutStatus.COMPLETED
     answer = RefundAnswer(
         message="Refund sent" if done else "Refund accepted",

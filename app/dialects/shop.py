@@ -3,25 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
-from pydantic import BaseModel, Field, StrictInt, StrictStr
+from pydantic import BaseModel, Field
 
 from app.accounts.guard import for_provider, require_person, signed_in
 from app.core.clock import iso_seconds
-from app.core.errors import InvalidPhone, LipaError
+from app.core.errors import InvalidPhone, LipaError, NotFound
 from app.core.money import cents_from_shillings, shillings_number
 from app.core.reading import parse
 from app.idempotency import idempotent
 from app.limits import initiate_limit, status_limit
+from app.mpesa.result_codes import meaning
+from app.openapi import (
+    PROMPT,
+    Answer,
+    Moment,
+    OrderRef,
+    Phone,
+    Receipt,
+    Shillings,
+    TransactionName,
+    Uuid,
+    chapter,
+    codes,
+    documented,
+    documented_callback,
+    one_of,
+)
 from app.orders import service as orders
 from app.orders.models import Order
 from app.orders.states import OrderStatus
 from app.payments import service as payments
 from app.payments.models import Payment
-from app.payments.states import Status
+from app.payments.states import UNPAID_ENDS, Status
 from app.payments.view import order_state
 from app.payments.webhook import receive_stk_callback
 from app.web import answer_error
@@ -29,6 +46,10 @@ from app.web import answer_error
 shop_dialect = Blueprint("shop_dialect", __name__, url_prefix="/api/payments")
 
 CUSTOMER_MESSAGE = "Please check your phone and enter your M-Pesa PIN"
+PHONE_FORMS = (
+    "It must come to 12 digits that begin 2547, 2541 or 2542. Write it as 0712345678, 712345678, "
+    "254712345678 or +254712345678; spaces and dashes may stay."
+)
 
 #: This dialect knows two ends only; what is not decided is pending.
 STATUS_WORDS = {
@@ -41,22 +62,126 @@ STATUS_WORDS = {
     Status.CANCELLED: "failed",
     Status.EXPIRED: "failed",
 }
+#: How a message may begin here, by its code; those of the other codes are the core's own.
+ERROR_WORDS = {
+    "INVALID_PHONE": ("Invalid Phone Number",),
+    "VALIDATION_ERROR": ("Invalid Phone Number",),
+    "PROVIDER_REFUSED": ("Invalid Access Token", "Insufficient Permissions"),
+}
+PLAIN_CODES = codes(
+    """
+    AMOUNT_MISMATCH AMOUNT_TOO_HIGH AMOUNT_TOO_LOW CONFLICT FORBIDDEN IDEMPOTENCY_MISMATCH
+    INTERNAL_ERROR INVALID_AMOUNT INVALID_CURRENCY METHOD_NOT_ALLOWED NOT_FOUND ORDER_ALREADY_PAID
+    PAYLOAD_TOO_LARGE PAYMENT_EXPIRED PAYMENT_FAILED PAYMENT_IN_PROGRESS PROVIDER_UNAVAILABLE
+    RATE_LIMITED UNAUTHORIZED UNSUPPORTED_MEDIA_TYPE
+    """
+)
+chapter(
+    "shop_dialect",
+    title="Shop dialect",
+    about="Envelopes of success, message and data. The shop's own pages speak it.",
+    statuses=STATUS_WORDS,
+    words=ERROR_WORDS,
+    plain=PLAIN_CODES,
+)
+
+StatusWord = Annotated[str, one_of(STATUS_WORDS.values())]
+_PAGE_STATES = ["unpaid", "waiting", "unconfirmed", "paid", "review", *sorted(UNPAID_ENDS)]
 
 
 class InitiateBody(BaseModel):
-    order_id: StrictInt | StrictStr
-    phone_number: StrictStr = Field(max_length=64)
-    amount: Any = None
+    order_id: OrderRef
+    phone_number: Phone
+    amount: Shillings | None = Field(
+        default=None, description="If stated, it must be what is owed."
+    )
 
 
 class QueryBody(BaseModel):
-    order_id: StrictInt | StrictStr
+    order_id: OrderRef
+
+
+class _ForThePage(Answer):
+    """What the payment dialog shows; programs may pass it over."""
+
+    order_id: Uuid
+    transaction_id: TransactionName | None
+    title: str = Field(examples=["Check your phone"])
+    can_retry: bool = Field(description="Whether the order can be paid now.", examples=[False])
+    live: bool = Field(description="Whether a prompt may be on the phone.", examples=[True])
+    state: Annotated[str, one_of(_PAGE_STATES)] = Field(examples=["waiting"])
+    prompt_expires_at: Moment | None
+    seconds_left: int | None = Field(examples=[60])
+    receipt_url: str | None = Field(description="A page.", examples=[None])
+    message: str = Field(examples=["Enter your PIN there to pay. Keep this page open."])
+
+
+class _Begun(Answer):
+    checkout_request_id: str | None = Field(examples=["ws_CO_211120260900005712345678"])
+    merchant_request_id: str | None = Field(examples=["29115-34620561-1"])
+    customer_message: str = Field(examples=[CUSTOMER_MESSAGE])
+    status: StatusWord
+
+
+class InitiateData(_ForThePage, _Begun):
+    """The attempt, with null ids where nobody knows whether the prompt was sent."""
+
+
+class InitiateAnswer(Answer):
+    """The prompt is on its way, or, with 202, nobody knows whether it was sent."""
+
+    success: bool = Field(default=True, examples=[True])
+    message: str = Field(examples=["STK Push sent successfully"])
+    data: InitiateData
+
+
+class _Known(Answer):
+    status: StatusWord
+    payment_reference: Receipt | None
+    payment_status: StatusWord
+    reason: str | None = Field(description="Why there is no money, or what a person looks at.")
+    result_code: str | None = Field(description="How the prompt ended, by M-Pesa's code.")
+    result_desc: str | None
+    result_meaning: str | None = Field(description="The same in words.")
+    review: bool = Field(description="Whether a person has to look at it.")
+
+
+class QueryData(_ForThePage, _Known):
+    """How an order stands by the shop's own books."""
+
+
+class QueryAnswer(Answer):
+    """How an order stands by the shop's own books."""
+
+    success: bool = Field(default=True, examples=[True])
+    data: QueryData
+
+
+class VerifyData(Answer):
+    """Whether an order is paid, and by what."""
+
+    order_id: Uuid
+    order_number: int = Field(examples=[7])
+    payment_status: StatusWord
+    payment_method: Annotated[str, one_of(["mpesa"])] | None
+    payment_reference: Receipt | None
+    paid_at: Moment | None
+    total: int | float = Field(description="Shillings.", examples=[3000])
+
+
+class VerifyAnswer(Answer):
+    """Whether an order is paid, and by what."""
+
+    success: bool = Field(default=True, examples=[True])
+    data: VerifyData
 
 
 @shop_dialect.errorhandler(LipaError)
 def _in_our_words(error: LipaError) -> ResponseReturnValue:
     """Put this document's words in front where it promises them."""
-    if isinstance(error, InvalidPhone):
+    if isinstance(error, InvalidPhone) and "field" in error.details:
+        error.message = f"Invalid Phone Number. {PHONE_FORMS}"
+    elif isinstance(error, InvalidPhone) or "phone_number" in error.details.get("fields", {}):
         error.message = f"Invalid Phone Number. {error.message}"
     elif error.details.get("reason") == "refused_credentials":
         told = str(error.details.get("provider_message", ""))
@@ -66,6 +191,14 @@ def _in_our_words(error: LipaError) -> ResponseReturnValue:
 
 
 @shop_dialect.post("/mpesa/initiate")
+@documented(
+    "Send the prompt for an order",
+    {200: InitiateAnswer, 202: InitiateAnswer},
+    body=InitiateBody,
+    refusals=PROMPT,
+    about="The amount is what is owed. While a prompt may be on the phone, the same attempt is "
+    "given back.",
+)
 @signed_in
 @initiate_limit
 @idempotent
@@ -80,17 +213,25 @@ def initiate() -> ResponseReturnValue:
     )
     unknown = payment.status in (Status.CREATED, Status.UNCONFIRMED)
     message = "M-Pesa has not confirmed the prompt yet" if unknown else "STK Push sent successfully"
-    data = {
-        "checkout_request_id": payment.checkout_request_id,
-        "merchant_request_id": payment.merchant_request_id,
-        "customer_message": CUSTOMER_MESSAGE,
-        "status": STATUS_WORDS[Status(payment.status)],
+    data = InitiateData(
+        checkout_request_id=payment.checkout_request_id,
+        merchant_request_id=payment.merchant_request_id,
+        customer_message=CUSTOMER_MESSAGE,
+        status=STATUS_WORDS[Status(payment.status)],
         **_for_the_page(payment.order, [payment]),
-    }
-    return jsonify(success=True, message=message, data=data), 202 if unknown else 200
+    )
+    answer = InitiateAnswer(message=message, data=data)
+    return jsonify(answer.model_dump()), 202 if unknown else 200
 
 
 @shop_dialect.post("/mpesa/query")
+@documented(
+    "Ask how an order stands",
+    QueryAnswer,
+    body=QueryBody,
+    refusals=(NotFound,),
+    about="For polling: it reads the shop's own books; a question to M-Pesa that is due starts.",
+)
 @signed_in
 @status_limit
 def query() -> ResponseReturnValue:
@@ -98,47 +239,49 @@ def query() -> ResponseReturnValue:
     attempts = payments.attempts_of(order)
     if (attempt := payments.telling_attempt(attempts)) is not None:
         payments.wake(attempt)
-    return jsonify(success=True, data=_status_of(order, attempts))
+    return jsonify(QueryAnswer(data=_status_of(order, attempts)).model_dump())
 
 
 @shop_dialect.get("/verify/<order_id>")
+@documented("Ask whether an order is paid", VerifyAnswer)
 @signed_in
 @status_limit
 def verify(order_id: str) -> ResponseReturnValue:
     order = orders.find_order(order_id, require_person())
     attempt = payments.telling_attempt(payments.attempts_of(order))
-    data = {
-        "order_id": str(order.uuid),
-        "order_number": order.number,
-        "payment_status": _payment_word(order, attempt),
-        "payment_method": "mpesa" if attempt else None,
-        "payment_reference": attempt.mpesa_receipt if attempt else None,
-        "paid_at": iso_seconds(order.paid_at) if order.paid_at else None,
-        "total": shillings_number(order.total_cents),
-    }
-    return jsonify(success=True, data=data)
+    data = VerifyData(
+        order_id=str(order.uuid),
+        order_number=order.number,
+        payment_status=_payment_word(order, attempt),
+        payment_method="mpesa" if attempt else None,
+        payment_reference=attempt.mpesa_receipt if attempt else None,
+        paid_at=iso_seconds(order.paid_at) if order.paid_at else None,
+        total=shillings_number(order.total_cents),
+    )
+    return jsonify(VerifyAnswer(data=data).model_dump())
 
 
 @shop_dialect.post("/mpesa/callback")
+@documented_callback()
 @for_provider
 def callback() -> ResponseReturnValue:
     return receive_stk_callback(request)
 
 
-def _status_of(order: Order, attempts: Sequence[Payment]) -> dict[str, Any]:
+def _status_of(order: Order, attempts: Sequence[Payment]) -> QueryData:
     attempt = payments.telling_attempt(attempts)
     word = _payment_word(order, attempt)
-    return {
-        "status": word,
-        "payment_reference": attempt.mpesa_receipt if attempt else None,
-        "payment_status": word,
-        "reason": _reason(attempt),
-        "result_code": attempt.result_code if attempt else None,
-        "result_desc": attempt.result_desc if attempt else None,
-        "review": order.status == OrderStatus.REVIEW
-        or (attempt is not None and attempt.needs_review),
+    return QueryData(
+        status=word,
+        payment_reference=attempt.mpesa_receipt if attempt else None,
+        payment_status=word,
+        reason=_reason(attempt),
+        result_code=attempt.result_code if attempt else None,
+        result_desc=attempt.result_desc if attempt else None,
+        result_meaning=meaning("stk", attempt.result_code) if attempt else None,
+        review=order.status == OrderStatus.REVIEW or (attempt is not None and attempt.needs_review),
         **_for_the_page(order, attempts),
-    }
+    )
 
 
 def _payment_word(order: Order, attempt: Payment | None) -> str:

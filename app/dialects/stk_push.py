@@ -16,17 +16,31 @@ from typing import Annotated, Any, TypeVar
 
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
-from pydantic import AfterValidator, BaseModel, StrictStr, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 from werkzeug.exceptions import HTTPException
 
 from app.accounts.guard import current_person, for_provider, open_to_all, require_person
-from app.core.errors import Forbidden, InvalidPhone, LipaError
+from app.core.errors import Forbidden, InvalidPhone, LipaError, NotFound, PayloadTooLarge
 from app.core.money import cents_from_shillings, whole_shillings
 from app.core.reading import parse
 from app.extensions import db
 from app.idempotency import idempotent
 from app.limits import initiate_limit, status_limit
 from app.mpesa.origin import is_proven
+from app.openapi import (
+    PROMPT,
+    Answer,
+    Phone,
+    Receipt,
+    Shillings,
+    Uuid,
+    WholeShillingsText,
+    chapter,
+    codes,
+    documented,
+    documented_callback,
+    one_of,
+)
 from app.payments import engine, invoicing
 from app.payments.models import Payment
 from app.payments.states import Status
@@ -71,7 +85,28 @@ STATUS_DETAILS = {
     Status.CANCELLED: "cancelled",
     Status.EXPIRED: "expired",
 }
-
+#: How a message may begin here, by its code; those of the other codes are the core's own.
+ERROR_WORDS = {
+    "INVALID_PHONE": ("Invalid phone number",),
+    "PROVIDER_REFUSED": ("Invalid access token",),
+}
+PLAIN_CODES = codes(
+    """
+    AMOUNT_MISMATCH AMOUNT_TOO_HIGH AMOUNT_TOO_LOW CONFLICT FORBIDDEN IDEMPOTENCY_MISMATCH
+    INTERNAL_ERROR INVALID_AMOUNT INVALID_CURRENCY METHOD_NOT_ALLOWED NOT_FOUND ORDER_ALREADY_PAID
+    PAYLOAD_TOO_LARGE PAYMENT_EXPIRED PAYMENT_FAILED PAYMENT_IN_PROGRESS PROVIDER_UNAVAILABLE
+    RATE_LIMITED UNAUTHORIZED UNSUPPORTED_MEDIA_TYPE VALIDATION_ERROR
+    """
+)
+chapter(
+    "stk_push_dialect",
+    title="STK push dialect",
+    about="Daraja's own words, for programs that bring an amount and a reference of their own. "
+    "Where the shop sets OPEN_CHECKOUT, nobody has to sign in.",
+    statuses=STATUS_WORDS,
+    words=ERROR_WORDS,
+    plain=PLAIN_CODES,
+)
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -90,56 +125,72 @@ Line = Annotated[
 ]
 
 
+RequestId = Annotated[str, Field(examples=["ws_CO_211120260900005712345678"])]
+MerchantId = Annotated[str | None, Field(examples=["29115-34620561-1"])]
+
+
 class CheckoutBody(BaseModel):
-    phone_number: StrictStr
-    amount: Any
-    reference: Line
-    description: Line
+    phone_number: Phone
+    amount: Shillings
+    reference: Annotated[Line, Field(examples=["INV-2024-001"])]
+    description: Annotated[Line, Field(examples=["Payment for services"])]
 
 
-class CheckoutAnswer(BaseModel):
+class CheckoutAnswer(Answer):
     """Daraja's acknowledgement, under Daraja's names."""
 
-    MerchantRequestID: str | None
-    CheckoutRequestID: str | None
-    ResponseCode: str | None
-    ResponseDescription: str
-    CustomerMessage: str
+    MerchantRequestID: MerchantId
+    CheckoutRequestID: RequestId | None
+    ResponseCode: str | None = Field(examples=["0"])
+    ResponseDescription: str = Field(examples=[ACCEPTED])
+    CustomerMessage: str = Field(examples=[ACCEPTED])
 
 
 class UnconfirmedAnswer(CheckoutAnswer):
     """The same keys where nobody knows whether the prompt was sent."""
 
-    status: str = "pending"
+    MerchantRequestID: MerchantId = Field(examples=[None])
+    CheckoutRequestID: RequestId | None = Field(examples=[None])
+    ResponseCode: str | None = Field(examples=[None])
+    ResponseDescription: str = Field(examples=[UNKNOWN])
+    CustomerMessage: str = Field(examples=[UNKNOWN])
+    status: Annotated[str, one_of(["pending"])] = "pending"
 
 
 class QueryBody(BaseModel):
     checkout_request_id: Annotated[
-        str, StringConstraints(strict=True, min_length=1, max_length=128)
+        RequestId, StringConstraints(strict=True, min_length=1, max_length=128)
     ]
 
 
-class LocalTransaction(BaseModel):
-    """What the shop's own books say."""
+class LocalTransaction(Answer):
+    """What the shop's own books say. ``status`` is 0 for complete and 1 for all else."""
 
-    transaction_no: str
-    phone_number: str
-    amount: str
-    status: str
-    status_detail: str
-    receipt_no: str | None
-    created: str
+    transaction_no: Uuid
+    phone_number: str = Field(description="With its plus.", examples=["+254712345678"])
+    amount: WholeShillingsText
+    status: Annotated[str, one_of(STATUS_WORDS.values())]
+    status_detail: Annotated[str, one_of(STATUS_DETAILS.values())]
+    receipt_no: Receipt | None
+    created: str = Field(
+        description="UTC, to the microsecond.",
+        examples=["2026-11-21T09:00:00.000000Z"],
+        json_schema_extra={"format": "date-time"},
+    )
 
 
-class QueryAnswer(BaseModel):
+class QueryAnswer(Answer):
     """Daraja's answer to a query, under Daraja's names, and our books beside it."""
 
-    ResponseCode: str
-    ResponseDescription: str
-    MerchantRequestID: str | None
-    CheckoutRequestID: str
-    ResultCode: str | None
-    ResultDesc: str
+    ResponseCode: str = Field(examples=["0"])
+    ResponseDescription: str = Field(examples=[QUERY_ACCEPTED])
+    MerchantRequestID: MerchantId
+    CheckoutRequestID: RequestId
+    ResultCode: str | None = Field(
+        description="4999 while the prompt has not ended; null where M-Pesa never told.",
+        examples=["0"],
+    )
+    ResultDesc: str = Field(examples=[PAID])
     local_transaction: LocalTransaction
 
 
@@ -186,6 +237,16 @@ def _log_refusal(response: Response) -> Response:
 
 
 @stk_push_dialect.post("/checkout")
+@documented(
+    "Send a prompt for an amount of the caller's own",
+    {200: CheckoutAnswer, 202: UnconfirmedAnswer},
+    body=CheckoutBody,
+    refusals=PROMPT,
+    entry="optional",
+    about="The same again, while it is unpaid, gives the live prompt's answer. Reference and "
+    "description are kept whole; Daraja gets the first 12 letters, digits and dashes of the one "
+    "and the first 13 characters of the other.",
+)
 @where_open
 @initiate_limit
 @idempotent
@@ -204,6 +265,14 @@ def checkout() -> ResponseReturnValue:
 
 
 @stk_push_dialect.post("/query")
+@documented(
+    "Ask M-Pesa how a prompt stands",
+    QueryAnswer,
+    body=QueryBody,
+    refusals=(NotFound,),
+    entry="optional",
+    about="M-Pesa is asked live, at most once in ten seconds for one payment.",
+)
 @where_open
 @status_limit
 def query() -> ResponseReturnValue:
@@ -217,6 +286,7 @@ def query() -> ResponseReturnValue:
 
 
 @stk_push_dialect.post("/callback")
+@documented_callback((PayloadTooLarge, Forbidden))
 @for_provider
 def callback() -> ResponseReturnValue:
     """Take Daraja's callback. Whoever is not on the allow-list gets 403, token or not.

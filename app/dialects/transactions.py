@@ -6,11 +6,11 @@ it said stands beside our own record.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated
 
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
-from pydantic import BaseModel, StrictInt, StrictStr
+from pydantic import BaseModel, Field
 
 from app.accounts.guard import for_provider, require_person, signed_in
 from app.core.errors import InvalidPhone, LipaError
@@ -18,6 +18,19 @@ from app.core.money import CENTS, cents_from_shillings
 from app.core.reading import parse
 from app.idempotency import idempotent
 from app.limits import initiate_limit, status_limit
+from app.openapi import (
+    PROMPT,
+    Answer,
+    OrderRef,
+    Receipt,
+    Shillings,
+    StrictPhone,
+    chapter,
+    codes,
+    documented,
+    documented_callback,
+    one_of,
+)
 from app.payments import engine
 from app.payments import service as payments
 from app.payments.models import Payment
@@ -51,42 +64,77 @@ STATUS_WORDS = {
     Status.CANCELLED: "failed",
     Status.EXPIRED: "failed",
 }
+#: How a message may begin here, by its code; those of the other codes are the core's own.
+ERROR_WORDS = {
+    "INVALID_PHONE": ("Invalid phone number format",),
+    "VALIDATION_ERROR": ("Invalid phone number format",),
+    "PROVIDER_REFUSED": ("Failed to connect to M-Pesa API",),
+    "PROVIDER_UNAVAILABLE": ("Failed to connect to M-Pesa API",),
+}
+PLAIN_CODES = codes(
+    """
+    AMOUNT_MISMATCH AMOUNT_TOO_HIGH AMOUNT_TOO_LOW CONFLICT FORBIDDEN IDEMPOTENCY_MISMATCH
+    INTERNAL_ERROR INVALID_AMOUNT INVALID_CURRENCY METHOD_NOT_ALLOWED NOT_FOUND ORDER_ALREADY_PAID
+    PAYLOAD_TOO_LARGE PAYMENT_EXPIRED PAYMENT_FAILED PAYMENT_IN_PROGRESS RATE_LIMITED UNAUTHORIZED
+    UNSUPPORTED_MEDIA_TYPE
+    """
+)
+chapter(
+    "transactions_dialect",
+    title="Transactions dialect",
+    about="Integer ids, and money as text with two decimals; the amount is the order's.",
+    statuses=STATUS_WORDS,
+    words=ERROR_WORDS,
+    plain=PLAIN_CODES,
+)
 
 
 class InitiateBody(BaseModel):
-    order_id: StrictInt | StrictStr
-    phone_number: StrictStr
-    amount: Any = None
+    order_id: OrderRef
+    phone_number: StrictPhone
+    amount: Shillings | None = Field(
+        default=None, description="If stated, it must be what is owed."
+    )
 
 
-class InitiateAnswer(BaseModel):
-    """``status`` is success, or pending where nobody knows whether the prompt was sent."""
+class InitiateAnswer(Answer):
+    """The prompt is on its way."""
 
-    status: str
-    message: str
-    transaction_id: int
-    checkout_request_id: str | None
-    customer_message: str
+    status: Annotated[str, one_of(["success"])] = "success"
+    message: str = Field(default=SENT, examples=[SENT])
+    transaction_id: int = Field(examples=[12])
+    checkout_request_id: str | None = Field(examples=["ws_CO_211120260900005712345678"])
+    customer_message: str = Field(default=CUSTOMER_MESSAGE, examples=[CUSTOMER_MESSAGE])
 
 
-class Transaction(BaseModel):
+class UnconfirmedAnswer(InitiateAnswer):
+    """Nobody knows whether the prompt was sent."""
+
+    status: Annotated[str, one_of(["pending"])] = "pending"
+    message: str = Field(default=UNKNOWN, examples=[UNKNOWN])
+    checkout_request_id: str | None = Field(examples=[None])
+
+
+class Transaction(Answer):
     """Our own record. ``amount`` is shillings with two decimals, the phone twelve digits."""
 
-    transaction_id: int
-    payment_status: str
-    mpesa_receipt_number: str | None
-    amount: str
-    phone_number: str
+    transaction_id: int = Field(examples=[12])
+    payment_status: Annotated[str, one_of(STATUS_WORDS.values())]
+    mpesa_receipt_number: Receipt | None
+    amount: str = Field(examples=["1500.00"], json_schema_extra={"pattern": r"^[0-9]+\.[0-9]{2}$"})
+    phone_number: str = Field(examples=["254712345678"])
 
 
-class MpesaStatus(BaseModel):
+class MpesaStatus(Answer):
     """Daraja's word. The code is null where it never gave one."""
 
-    ResultCode: str | None
-    ResultDesc: str
+    ResultCode: str | None = Field(examples=["0"])
+    ResultDesc: str = Field(examples=[PAID])
 
 
-class StatusAnswer(BaseModel):
+class StatusAnswer(Answer):
+    """Our own record, and what Daraja said beside it."""
+
     transaction: Transaction
     mpesa_status: MpesaStatus
 
@@ -108,6 +156,12 @@ def _in_our_words(error: LipaError) -> ResponseReturnValue:
 
 
 @transactions_dialect.post("/initiate_mpesa_payment")
+@documented(
+    "Send the prompt for an order",
+    {200: InitiateAnswer, 202: UnconfirmedAnswer},
+    body=InitiateBody,
+    refusals=PROMPT,
+)
 @signed_in
 @initiate_limit
 @idempotent
@@ -122,17 +176,18 @@ def initiate_mpesa_payment() -> ResponseReturnValue:
         strict_phone=settings().phone_strict_dialects,
     )
     unknown = payment.status in (Status.CREATED, Status.UNCONFIRMED)
-    answer = InitiateAnswer(
-        status="pending" if unknown else "success",
-        message=UNKNOWN if unknown else SENT,
-        transaction_id=payment.id,
-        checkout_request_id=payment.checkout_request_id,
-        customer_message=CUSTOMER_MESSAGE,
+    answer = (UnconfirmedAnswer if unknown else InitiateAnswer)(
+        transaction_id=payment.id, checkout_request_id=payment.checkout_request_id
     )
     return jsonify(answer.model_dump()), 202 if unknown else 200
 
 
 @transactions_dialect.get("/<transaction_id>/check_mpesa_status")
+@documented(
+    "Ask M-Pesa how a payment stands",
+    StatusAnswer,
+    about="M-Pesa is asked live, at most once in ten seconds for one payment.",
+)
 @signed_in
 @status_limit
 def check_mpesa_status(transaction_id: str) -> ResponseReturnValue:
@@ -145,6 +200,7 @@ def check_mpesa_status(transaction_id: str) -> ResponseReturnValue:
 
 
 @transactions_dialect.post("/mpesa_callback")
+@documented_callback()
 @for_provider
 def mpesa_callback() -> ResponseReturnValue:
     return receive_stk_callback(request)

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from unittest import mock
 
 import pytest
 import time_machine
-from sqlalchemy import select, update
+from werkzeug.test import TestResponse
 
 from app.accounts.models import Person
 from app.core.unit_of_work import transaction
-from app.disbursements import refunds
-from app.disbursements.models import OutStatus, Refund
-from app.extensions import db
 from app.payments.models import Payment
 from tests.documents.s0 import (
     called_back,
@@ -27,8 +23,9 @@ from tests.documents.s0 import (
     verify,
     without_ellipsis,
 )
-from tests.support.app import Account, Shop
-from tests.support.daraja import paid, unpaid
+from tests.simulator.client import eventually
+from tests.support.app import Account, Shop, together
+from tests.support.daraja import paid, refuse, unpaid
 
 REFUND = {"amount": 1000.00, "reason": "Customer request"}
 #: Noon in Nairobi is nine in the morning in UTC.
@@ -48,16 +45,10 @@ def receipt_path(payment: Payment) -> str:
     return f"/transactions/{payment.public_ref}/receipt/"
 
 
-def all_refunds(shop: Shop) -> list[Refund]:
-    with shop.app.app_context():
-        return list(db.session.scalars(select(Refund).order_by(Refund.id)))
-
-
-def sent_back(shop: Shop, payment: Payment) -> None:
-    """Let every refund of a payment have gone through."""
-    done = update(Refund).where(Refund.payment_id == payment.id).values(status=OutStatus.COMPLETED)
-    with shop.app.app_context(), transaction() as session:
-        session.execute(done)
+def sent_back(shop: Shop) -> None:
+    """Have Daraja say of everything that was sent that it arrived."""
+    for refund in shop.outs():
+        shop.paid_out(refund)
 
 
 # History.
@@ -121,8 +112,8 @@ def test_s0_21_every_end_has_its_word_and_what_went_back_is_told(
     whole = completed(shop, shopper)
     assert post(shop, shopper, refund_path(whole), REFUND).status_code == 202
     rows = get(shop, shopper, "/history/").get_json()["results"]
-    assert "refunded_amount" not in rows[0], "it has only been asked for"
-    sent_back(shop, whole)
+    assert "refunded_amount" not in rows[0], "it is only on its way"
+    sent_back(shop)
     rows = get(shop, shopper, "/history/").get_json()["results"]
     assert [row["status"] for row in rows] == [
         "completed",
@@ -166,7 +157,7 @@ def test_s0_27_a_refund_does_not_change_the_receipt(shop: Shop, shopper: Account
     payment = completed(shop, shopper)
     before = get(shop, shopper, receipt_path(payment)).get_json()
     assert post(shop, shopper, refund_path(payment), REFUND).status_code == 202
-    sent_back(shop, payment)
+    sent_back(shop)
     assert get(shop, shopper, receipt_path(payment)).get_json() == before
 
 
@@ -224,7 +215,7 @@ def test_s0_22_s0_30_somebody_elses_is_not_found_and_an_admins_eye_sees_it(
 def test_s0_30_s0_31_s0_32_a_refund_is_accepted_under_its_name(
     shop: Shop, shopper: Account
 ) -> None:
-    """S0-30, S0-31, S0-32: C-29: what has not gone back yet is not called processed."""
+    """S0-30, S0-31, S0-32: C-29: what has not gone back in time is not called processed."""
     payment = completed(shop, shopper)
     answer = post(shop, shopper, refund_path(payment), REFUND)
     body = answer.get_json()
@@ -233,9 +224,9 @@ def test_s0_30_s0_31_s0_32_a_refund_is_accepted_under_its_name(
     assert body == {
         "message": "Refund accepted",
         "refund_id": body["refund_id"],
-        "status": "queued",
+        "status": "processing",
     }
-    [asked] = all_refunds(shop)
+    [asked] = shop.outs()
     assert (asked.public_ref, asked.amount_cents) == (body["refund_id"], 100_000)
     assert (asked.reason, asked.asked_by) == ("Customer request", shopper.id)
     assert shop.fresh(payment).status == "completed", "a refund is a record of its own"
@@ -243,22 +234,46 @@ def test_s0_30_s0_31_s0_32_a_refund_is_accepted_under_its_name(
 
 def test_s0_32_a_refund_that_has_gone_back_is_processed(shop: Shop, shopper: Account) -> None:
     """S0-32."""
-    payment, ask = completed(shop, shopper), refunds.ask
-
-    def at_once(*asked: Any) -> Refund:
-        refund_id = ask(*asked).id
-        with transaction() as session:
-            session.get_one(Refund, refund_id).status = OutStatus.COMPLETED
-        return db.session.get_one(Refund, refund_id)
-
-    with mock.patch.object(refunds, "ask", at_once):
-        answer = post(shop, shopper, refund_path(payment), REFUND)
-    [asked] = all_refunds(shop)
+    payment = completed(shop, shopper, price=1000)
+    shop.daraja_pays_at_once()
+    answer = post(shop, shopper, refund_path(payment), REFUND)
+    [asked] = shop.outs()
+    assert (asked.status, asked.amount_cents, asked.channel) == ("completed", 100_000, "reversal")
     assert answer.status_code == 200
     assert answer.get_json() == {
         "message": "Refund processed successfully",
         "refund_id": asked.public_ref,
     }
+
+
+def test_s0_32_a_refund_whose_result_comes_within_the_wait_is_processed(
+    shop: Shop, shopper: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S0-32: C-29: the result comes after the acknowledgement, while the caller waits."""
+    monkeypatch.setattr("app.disbursements.engine.RESULT_WAIT_SECONDS", 10)
+    payment = completed(shop, shopper)
+    said = together(2, lambda number: _ask_or_pay(shop, shopper, payment, number))
+    assert [answer.status_code for answer in said if answer] == [200]
+
+
+def _ask_or_pay(shop: Shop, who: Account, payment: Payment, number: int) -> TestResponse | None:
+    if number == 0:
+        return post(shop, who, refund_path(payment), REFUND)
+    eventually(lambda: [one for one in shop.outs() if one.conversation_id])
+    sent_back(shop)
+    return None
+
+
+def test_s0_32_a_refund_that_m_pesa_refuses_is_not_called_processed(
+    shop: Shop, shopper: Account
+) -> None:
+    """S0-32: C-29."""
+    shop.daraja.out_answer = refuse("Bad Request - Invalid PartyB", "400.002.02", 400)
+    payment = completed(shop, shopper)
+    answer = post(shop, shopper, refund_path(payment), REFUND)
+    assert answer.get_json()["message"] != "Refund processed successfully"
+    assert [one.status for one in shop.outs()] == ["failed"]
+    assert "refunded_amount" not in get(shop, shopper, "/history/").get_json()["results"][0]
 
 
 def test_s0_30_a_refund_above_the_limit_waits_for_a_yes(shop: Shop, shopper: Account) -> None:
@@ -290,7 +305,7 @@ def test_s0_62_a_refund_repeated_by_its_key_is_asked_once(shop: Shop, shopper: A
     answers = [post(shop, shopper, refund_path(payment), REFUND, **key) for _ in range(2)]
     assert answers[0].data == answers[1].data
     assert answers[1].headers["Idempotency-Replayed"] == "true"
-    assert len(all_refunds(shop)) == 1
+    assert len(shop.outs()) == len(shop.daraja.moves) == 1
 
 
 @pytest.mark.parametrize(
@@ -321,7 +336,7 @@ def test_s0_31_a_wrong_field_is_refused(
     payment = completed(shop, shopper)
     body = without_ellipsis(REFUND | {field: sent})
     refused(post(shop, shopper, refund_path(payment), body), 400, code)
-    assert all_refunds(shop) == []
+    assert (shop.outs(), shop.daraja.moves) == ([], [])
 
 
 def test_s0_31_unknown_keys_are_passed_over(shop: Shop, shopper: Account) -> None:
@@ -330,4 +345,4 @@ def test_s0_31_unknown_keys_are_passed_over(shop: Shop, shopper: Account) -> Non
     extra = {"status": "completed", "refund_id": "RFD20230815123456ABC", "asked_by": 1}
     answer = post(shop, shopper, refund_path(payment), REFUND | extra)
     assert answer.status_code == 202
-    assert [asked.status for asked in all_refunds(shop)] == ["queued"]
+    assert [asked.status for asked in shop.outs()] == ["processing"]

@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 
 from app.config import Environment
-from app.disbursements.models import OutStatus, Refund
-from app.extensions import db
 from app.monitoring import OneLine
 from tests.documents.s3 import (
     ADMIN,
     INITIATE,
     MY,
     PHONE,
+    RECEIPT,
     REFUND,
     begun,
     call_back,
@@ -39,11 +38,6 @@ NO_AMOUNTS: list[Any] = [0, -1, 10.5, "1e3", True, []]
 NO_REASONS: list[Any] = [7, [], "x" * 501, "\x00"]
 
 
-def refunds(shop: Shop) -> list[Refund]:
-    with shop.app.app_context():
-        return list(db.session.scalars(db.select(Refund).order_by(Refund.id)))
-
-
 def test_s3_89_an_admin_asks_for_a_refund_and_the_payment_stays_completed(
     shop: Shop, shopper: Account, admin: Account
 ) -> None:
@@ -51,14 +45,15 @@ def test_s3_89_an_admin_asks_for_a_refund_and_the_payment_stays_completed(
     payment = call_back(shop, begun(shop, shopper))
     body = {"payment_id": payment.id, "amount": 2000, "reason": "Course moved"}
     answer = post(shop, admin, REFUND, body)
-    (refund,) = refunds(shop)
+    (refund,) = shop.outs()
     assert answer.status_code == 202
     assert answer.get_json() == {
         "success": True,
         "message": "Refund accepted",
         "refund_id": refund.public_ref,
-        "status": refund.status,
+        "status": "processing",
     }
+    assert [sent["PartyB"] for sent in shop.daraja.payouts] == [PHONE]
     assert re.fullmatch(r"RFD\d{14}[A-Z0-9]{3}", refund.public_ref)
     assert (refund.amount_cents, refund.reason) == (200_000, "Course moved")
     assert told(shop, shopper, payment)["status"] == "completed"
@@ -73,18 +68,21 @@ def test_s3_89_without_an_amount_all_that_is_left_goes_back_once(
     post(shop, admin, REFUND, {"payment_id": payment.public_ref, "amount": "2000.00"})
     assert post(shop, admin, REFUND, {"payment_id": payment.id} | more).status_code == 202
     refused(post(shop, admin, REFUND, {"payment_id": payment.id}), 409, "CONFLICT")
-    assert [refund.amount_cents for refund in refunds(shop)] == [200_000, 300_000]
-    assert all(refund.reason for refund in refunds(shop))
+    assert [refund.amount_cents for refund in shop.outs()] == [200_000, 300_000]
+    assert [sent["Amount"] for sent in shop.daraja.payouts] == [2000, 3000]
+    assert all(refund.reason for refund in shop.outs())
 
 
 def test_s3_89_a_refund_that_has_gone_through_is_told_with_200(
-    shop: Shop, shopper: Account, admin: Account, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, shopper: Account, admin: Account
 ) -> None:
     """S3-89."""
     payment = call_back(shop, begun(shop, shopper))
-    monkeypatch.setattr("app.disbursements.refunds._first_status", lambda _: OutStatus.COMPLETED)
+    shop.daraja_pays_at_once()
     answer = post(shop, admin, REFUND, {"payment_id": payment.id})
     assert (answer.status_code, answer.get_json()["status"]) == (200, "completed")
+    assert answer.get_json()["message"] == "Refund sent"
+    assert [sent["TransactionID"] for sent in shop.daraja.reversals] == [RECEIPT]
 
 
 def test_s3_89_a_refund_is_for_admins(shop: Shop, shopper: Account) -> None:
@@ -92,7 +90,7 @@ def test_s3_89_a_refund_is_for_admins(shop: Shop, shopper: Account) -> None:
     payment = call_back(shop, begun(shop, shopper))
     refused(post(shop, None, REFUND, {"payment_id": payment.id}), 401, "UNAUTHORIZED")
     refused(post(shop, shopper, REFUND, {"payment_id": payment.id}), 403, "FORBIDDEN")
-    assert refunds(shop) == []
+    assert (shop.outs(), shop.daraja.moves) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -112,7 +110,7 @@ def test_s3_89_what_cannot_be_refunded_is_refused(
     payment = call_back(shop, begun(shop, shopper))
     refused(post(shop, admin, REFUND, {"payment_id": payment.id} | changes), http, code)
     refused(post(shop, admin, REFUND, {}), 400, "VALIDATION_ERROR")
-    assert refunds(shop) == []
+    assert (shop.outs(), shop.daraja.moves) == ([], [])
 
 
 def test_s3_89_an_unpaid_payment_has_nothing_to_send_back(
@@ -131,7 +129,8 @@ def test_s3_65_s3_89_a_repeated_refund_with_a_key_is_one_refund(
     body, key = {"payment_id": payment.id, "amount": 1000, "status": "completed"}, "one"
     answers = [post(shop, admin, REFUND, body, **{"Idempotency-Key": key}) for _ in range(2)]
     assert answers[0].data == answers[1].data
-    assert [refund.status for refund in refunds(shop)] == [OutStatus.QUEUED]
+    assert [refund.status for refund in shop.outs()] == ["processing"]
+    assert len(shop.daraja.moves) == 1
 
 
 # Errors and limits.

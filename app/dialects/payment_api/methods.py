@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
-from pydantic import BaseModel, StrictBool, StrictStr
+from pydantic import BaseModel, Field, StrictBool
 
 from app.accounts.guard import require_person, signed_in
-from app.core.reading import parse
+from app.core.errors import Conflict, InvalidPhone, NotFound
+from app.core.reading import MAX_ID, parse
 from app.dialects.payment_api.words import told
 from app.limits import status_limit
+from app.openapi import StrictPhone, absent, documented, one_of
 from app.payments import methods
 from app.payments import service as payments
 from app.payments.provider import is_configured
@@ -21,7 +23,7 @@ method_doors = Blueprint("methods", __name__, url_prefix="/methods")
 
 
 class PhoneDetails(BaseModel):
-    phone_number: StrictStr
+    phone_number: StrictPhone
 
 
 class MethodBody(BaseModel):
@@ -33,20 +35,23 @@ class MethodBody(BaseModel):
 class MethodAnswer(BaseModel):
     """A way to pay; the last three keys are those of a number that the person has kept."""
 
-    type: str = methods.MPESA
-    display_name: str = "M-Pesa"
-    enabled: bool
-    currency: str = methods.CURRENCY
-    id: int | None = None
-    details: PhoneDetails | None = None
-    is_default: bool = False
+    type: Annotated[str, one_of([methods.MPESA])]
+    display_name: str = Field(examples=["M-Pesa"])
+    enabled: bool = Field(description="Whether the shop's M-Pesa account is set.", examples=[True])
+    currency: Annotated[str, one_of([methods.CURRENCY])]
+    id: int = absent(examples=[3])
+    details: PhoneDetails = absent()
+    is_default: bool = absent()
 
 
 class MethodsAnswer(BaseModel):
+    """What can be paid with: M-Pesa from any phone, then the numbers that were kept."""
+
     methods: list[MethodAnswer]
 
 
 @method_doors.get("")
+@documented("List the ways to pay", MethodsAnswer)
 @signed_in
 @status_limit
 def list_methods() -> ResponseReturnValue:
@@ -57,6 +62,13 @@ def list_methods() -> ResponseReturnValue:
 
 
 @method_doors.post("")
+@documented(
+    "Keep a number to pay from",
+    {200: MethodAnswer, 201: MethodAnswer},
+    body=MethodBody,
+    refusals=(InvalidPhone, Conflict),
+    about="A new one is 201, a known one 200; at most ten.",
+)
 @signed_in
 @status_limit
 def add_method() -> ResponseReturnValue:
@@ -68,9 +80,12 @@ def add_method() -> ResponseReturnValue:
 
 
 @method_doors.delete("/<int:method_id>")
+@documented("Forget a number", {204: None})
 @signed_in
 @status_limit
 def remove_method(method_id: int) -> ResponseReturnValue:
+    if method_id > MAX_ID:
+        raise NotFound("There is no such payment method, or it is not yours.")
     methods.forget(require_person(), method_id)
     return "", 204
 

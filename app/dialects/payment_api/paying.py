@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
-from pydantic import BaseModel, StrictInt, StrictStr
+from pydantic import BaseModel, Field
+from pydantic.json_schema import WithJsonSchema
 
 from app.accounts.guard import for_provider, require_person, signed_in
-from app.core.errors import NotFound
+from app.core.errors import InvalidCurrency, NotFound
 from app.core.money import cents_from_shillings
 from app.core.reading import parse
 from app.dialects.payment_api.words import (
+    UNPAID_CODES,
+    Returned,
+    StatusWord,
     shillings,
     status_message,
     status_word,
@@ -22,6 +26,19 @@ from app.dialects.payment_api.words import (
 from app.disbursements.returned import returned_cents
 from app.idempotency import idempotent
 from app.limits import initiate_limit, status_limit
+from app.openapi import (
+    PROMPT,
+    Answer,
+    OrderRef,
+    PaymentRef,
+    Shillings,
+    StrictPhone,
+    TransactionName,
+    absent,
+    documented,
+    documented_callback,
+    one_of,
+)
 from app.orders import service as orders
 from app.payments import service as payments
 from app.payments.methods import require_currency, require_payable
@@ -33,39 +50,60 @@ from app.settings.service import settings
 paying_doors = Blueprint("paying", __name__)
 
 
+#: Read by ``require_currency``, whose refusal has a code of its own.
+Currency = Annotated[
+    Any,
+    WithJsonSchema({"description": "KES, or nothing.", "enum": ["KES", None], "examples": ["KES"]}),
+]
+
+
 class InitiateBody(BaseModel):
-    phone_number: StrictStr
-    order_id: StrictInt | StrictStr
-    amount: Any
-    currency: Any = None
+    phone_number: StrictPhone
+    order_id: OrderRef
+    amount: Shillings
+    currency: Currency = None
 
 
-class InitiateAnswer(BaseModel):
-    """``status`` is there only while nobody knows whether the prompt was sent."""
+class InitiateAnswer(Answer):
+    """The prompt is on its way."""
 
-    message: str
-    transaction_id: str
-    checkout_request_id: str | None
-    status: str = "pending"
+    message: str = Field(examples=["Payment initiated"])
+    transaction_id: TransactionName
+    checkout_request_id: str | None = Field(examples=["ws_CO_211120260900005712345678"])
+
+
+class UnconfirmedAnswer(InitiateAnswer):
+    """Nobody knows whether the prompt was sent."""
+
+    message: str = Field(examples=["Payment pending: M-Pesa has not confirmed the prompt yet"])
+    checkout_request_id: str | None = Field(examples=[None])
+    status: StatusWord
 
 
 class VerifyBody(BaseModel):
-    transaction_id: StrictInt | StrictStr
-    order_id: StrictInt | StrictStr
+    transaction_id: PaymentRef
+    order_id: OrderRef
 
 
 class VerifyAnswer(BaseModel):
     """The first two keys are always there, the others where they say something."""
 
-    status: str
-    message: str
-    code: str | None = None
-    reason: str | None = None
-    review: bool = False
-    refunded_amount: float = 0
+    status: StatusWord
+    message: str = Field(examples=["Payment successful"])
+    code: Annotated[str, one_of(UNPAID_CODES.values(), "Why there is no money.")] = absent()
+    reason: str | None = absent(description="The same, in more kinds.")
+    review: bool = absent(description="A person has to look at it.")
+    refunded_amount: Returned = absent()
 
 
 @paying_doors.post("/mpesa")
+@documented(
+    "Send the prompt for an order",
+    {200: InitiateAnswer, 202: UnconfirmedAnswer},
+    body=InitiateBody,
+    refusals=(*PROMPT, InvalidCurrency),
+    about="The amount must be what is owed.",
+)
 @signed_in
 @initiate_limit
 @idempotent
@@ -85,6 +123,13 @@ def initiate() -> ResponseReturnValue:
 
 
 @paying_doors.post("/verify")
+@documented(
+    "Ask how a payment stands",
+    VerifyAnswer,
+    body=VerifyBody,
+    refusals=(NotFound,),
+    about="It changes nothing. Nothing but completed is paid.",
+)
 @signed_in
 @status_limit
 def verify() -> ResponseReturnValue:
@@ -98,6 +143,7 @@ def verify() -> ResponseReturnValue:
 
 
 @paying_doors.post("/mpesa-callback")
+@documented_callback()
 @for_provider
 def callback() -> ResponseReturnValue:
     return receive_stk_callback(request)
@@ -110,7 +156,8 @@ def initiated(payment: Payment) -> InitiateAnswer:
         "checkout_request_id": payment.checkout_request_id,
     }
     if _is_unconfirmed(payment):
-        return InitiateAnswer(message=status_message(payment), status=status_word(payment), **names)
+        told_of = {"message": status_message(payment), "status": status_word(payment)}
+        return UnconfirmedAnswer(**told_of, **names)
     return InitiateAnswer(message="Payment initiated", **names)
 
 

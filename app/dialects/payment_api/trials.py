@@ -6,22 +6,29 @@ it; what is settled so says in the books that its evidence is this door.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
-from pydantic import BaseModel, StrictStr
+from pydantic import BaseModel, Field, StrictStr
 
 from app.accounts.guard import open_to_all, require_person, signed_in
-from app.core.errors import Conflict, NotFound
+from app.core.errors import Conflict, InvalidCurrency, NotFound
 from app.core.money import cents_from_shillings
 from app.core.reading import parse
-from app.dialects.payment_api.paying import InitiateAnswer, initiated, initiated_status
-from app.dialects.payment_api.words import status_word, told
+from app.dialects.payment_api.paying import (
+    Currency,
+    InitiateAnswer,
+    UnconfirmedAnswer,
+    initiated,
+    initiated_status,
+)
+from app.dialects.payment_api.words import StatusWord, status_word, told
 from app.extensions import db
 from app.idempotency import idempotent
 from app.limits import initiate_limit
 from app.mpesa.result_codes import stk_result
+from app.openapi import PROMPT, Answer, Shillings, StrictPhone, TransactionName, documented
 from app.orders.invoices import place_invoice
 from app.payments import service as payments
 from app.payments.evidence import Evidence, Outcome
@@ -37,29 +44,48 @@ RESULT_CODES = {"completed": "0", "failed": "1", "cancelled": "1032", "expired":
 
 
 class TrialBody(BaseModel):
-    phone_number: StrictStr
-    amount: Any
-    currency: Any = None
+    phone_number: StrictPhone
+    amount: Shillings = Field(examples=[1000])
+    currency: Currency = None
+
+
+#: The invoice that the trial is paid on; verifying asks for it.
+InvoiceNumber = Annotated[int, Field(description="The number to verify it by.", examples=[8])]
 
 
 class TrialAnswer(InitiateAnswer):
-    """``order_id`` is the invoice that the trial is paid on; verifying asks for it."""
+    """The prompt is on its way."""
 
-    order_id: int
+    order_id: InvoiceNumber
+
+
+class UnconfirmedTrialAnswer(UnconfirmedAnswer):
+    """Nobody knows whether the prompt was sent."""
+
+    order_id: InvoiceNumber
 
 
 class TrialCallbackBody(BaseModel):
-    transaction_id: StrictStr
+    transaction_id: Annotated[StrictStr, Field(examples=["TXN20261121090000K7Q"])]
     status: Literal["completed", "failed", "cancelled", "expired"]
 
 
-class TrialCallbackAnswer(BaseModel):
-    message: str
-    transaction_id: str
-    status: str
+class TrialCallbackAnswer(Answer):
+    """How the payment stands now."""
+
+    message: str = Field(examples=["The transaction is completed"])
+    transaction_id: TransactionName
+    status: StatusWord
 
 
 @trial_doors.post("/mpesa")
+@documented(
+    "Try a payment out, on an invoice of the caller's own",
+    {200: TrialAnswer, 202: UnconfirmedTrialAnswer},
+    body=TrialBody,
+    refusals=(*PROMPT, InvalidCurrency),
+    about="Not there in production.",
+)
 @signed_in
 @initiate_limit
 @idempotent
@@ -79,11 +105,19 @@ def try_payment() -> ResponseReturnValue:
         person=person,
     )
     payment = payments.start(order, number, asker=f"person {person.id}", amount_cents=wanted_cents)
-    acknowledged = told(initiated(payment))
-    return told(TrialAnswer(**acknowledged, order_id=payment.order_id)), initiated_status(payment)
+    status = initiated_status(payment)
+    kind = TrialAnswer if status == 200 else UnconfirmedTrialAnswer
+    return told(kind(**told(initiated(payment)), order_id=payment.order_id)), status
 
 
 @trial_doors.post("/callback")
+@documented(
+    "End a payment without M-Pesa",
+    TrialCallbackAnswer,
+    body=TrialCallbackBody,
+    refusals=(NotFound, Conflict),
+    about="Not there in production. It asks for no token.",
+)
 @open_to_all
 @initiate_limit
 def try_callback() -> ResponseReturnValue:

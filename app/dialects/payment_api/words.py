@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from flask.typing import ResponseReturnValue
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from app.core.errors import Conflict, LipaError, PaymentExpired, PaymentFailed
+from app.openapi import codes, one_of
 from app.payments import words
 from app.payments.models import Payment
 from app.payments.states import UNPAID_ENDS, Status
@@ -23,16 +24,30 @@ STATUS_WORDS = {
     Status.CANCELLED: "cancelled",
     Status.EXPIRED: "expired",
 }
-#: What each code means here; said before the words of the core, which tell what to do.
-CODE_WORDS = {
-    "INVALID_PHONE": "Invalid phone number format",
-    "AMOUNT_TOO_LOW": "Amount below minimum allowed",
-    "AMOUNT_TOO_HIGH": "Amount exceeds maximum allowed",
-    "PAYMENT_FAILED": "Payment processing failed",
-    "PAYMENT_EXPIRED": "Payment request expired",
-    "INVALID_CURRENCY": "Invalid currency for payment method",
+#: What each code means here; said before the words of the core, which tell what to do. Those of
+#: the other codes are the core's alone.
+ERROR_WORDS = {
+    "INVALID_PHONE": ("Invalid phone number format",),
+    "AMOUNT_TOO_LOW": ("Amount below minimum allowed",),
+    "AMOUNT_TOO_HIGH": ("Amount exceeds maximum allowed",),
+    "PAYMENT_FAILED": ("Payment processing failed",),
+    "PAYMENT_EXPIRED": ("Payment request expired",),
+    "INVALID_CURRENCY": ("Invalid currency for payment method",),
 }
-_UNPAID_CODES = {
+PLAIN_CODES = codes(
+    """
+    AMOUNT_MISMATCH CONFLICT FORBIDDEN IDEMPOTENCY_MISMATCH INTERNAL_ERROR INVALID_AMOUNT
+    METHOD_NOT_ALLOWED NOT_FOUND ORDER_ALREADY_PAID PAYLOAD_TOO_LARGE PAYMENT_IN_PROGRESS
+    PROVIDER_REFUSED PROVIDER_UNAVAILABLE RATE_LIMITED UNAUTHORIZED UNSUPPORTED_MEDIA_TYPE
+    VALIDATION_ERROR
+    """
+)
+#: What stands for them in answers.
+StatusWord = Annotated[str, one_of(STATUS_WORDS.values())]
+Returned = Annotated[
+    float, Field(description="Shillings that went back, or are on their way.", examples=[500.0])
+]
+UNPAID_CODES = {
     Status.FAILED: PaymentFailed.code,
     Status.CANCELLED: PaymentFailed.code,
     Status.EXPIRED: PaymentExpired.code,
@@ -49,8 +64,8 @@ _MESSAGES = {
 
 def in_our_words(error: LipaError) -> ResponseReturnValue:
     """Answer an error with this document's meaning of its code in front."""
-    if error.code in CODE_WORDS:
-        error.message = f"{CODE_WORDS[error.code]}. {error.message}"
+    if error.code in ERROR_WORDS:
+        error.message = f"{ERROR_WORDS[error.code][0]}. {error.message}"
     return answer_error(error)
 
 
@@ -73,7 +88,7 @@ def status_message(payment: Payment) -> str:
 
 def unpaid_code(payment: Payment) -> str | None:
     """Return this document's code for a payment that ended without money."""
-    return _UNPAID_CODES.get(Status(payment.status))
+    return UNPAID_CODES.get(Status(payment.status))
 
 
 def not_completed(payment: Payment) -> LipaError:
