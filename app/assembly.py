@@ -14,7 +14,9 @@ from app import commands, hosts, monitoring, realtime, web
 from app.accounts import csrf, tokens
 from app.accounts.pages import account_pages
 from app.accounts.routes import auth_api
+from app.admin.books_pages import books_pages
 from app.admin.pages import admin_pages
+from app.admin.payment_pages import admin_payment_pages
 from app.admin.settings_pages import settings_pages
 from app.announcer import Announcer
 from app.config import Settings
@@ -22,12 +24,16 @@ from app.core import unit_of_work
 from app.dialects.courses import courses_dialect
 from app.dialects.payment_api import payment_api_dialect, payment_api_trials
 from app.dialects.shop import shop_dialect
+from app.dialects.shop_payouts import shop_payouts_dialect
 from app.dialects.stk_push import stk_push_dialect
 from app.dialects.transactions import transactions_dialect
-from app.disbursements import models as _disbursement_models  # noqa: F401  (registers its table)
+from app.disbursements import models as _out_models  # noqa: F401  (registers its tables)
+from app.disbursements.pages import out_pages
 from app.extensions import db, jwt, limiter, migrate
 from app.health import health_api
 from app.jobs import Jobs, make_queue, redis_options
+from app.ledger import models as _ledger_models  # noqa: F401  (registers its table)
+from app.openapi.routes import openapi_api
 from app.orders.pages import shop_pages
 from app.orders.routes import shop_api
 from app.payments import provider
@@ -35,6 +41,9 @@ from app.payments.pages import payment_pages
 from app.payments.routes import orders_api
 from app.schema import MIGRATIONS
 from app.settings import models as _settings_models  # noqa: F401  (registers its table)
+from app.suppliers.pages import supplier_pages
+from app.suppliers.routes import suppliers_api
+from app.suppliers.run_pages import run_pages
 from app.tunnel import BehindAgent, Tunnel
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -108,16 +117,24 @@ def register_rooms(app: Flask, settings: Settings) -> None:
         payment_pages,
         account_pages,
         admin_pages,
+        admin_payment_pages,
+        books_pages,
         settings_pages,
+        out_pages,
+        supplier_pages,
+        run_pages,
         auth_api,
         shop_api,
         orders_api,
         shop_dialect,
+        shop_payouts_dialect,
+        suppliers_api,
         courses_dialect,
         stk_push_dialect,
         payment_api_dialect,
         transactions_dialect,
         health_api,
+        openapi_api,
     ):
         app.register_blueprint(blueprint)
     if not settings.is_production:

@@ -13,8 +13,10 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.invariants import Violation, against_ledger, read_ledger, violations
+from app.invariants.against_out import against_money_out, read_money_out
 from app.payments import inbox
 from app.payments.models import InboxMessage
+from app.payments.sealing import SealedBody, opened
 
 callbacks = AppGroup("callbacks", help="What Daraja has posted, as it was kept.")
 
@@ -39,15 +41,31 @@ def replay(callback_id: int, dry_run: bool) -> None:
     """Act on a kept callback again with today's code; repeating changes nothing."""
     if db.session.get(InboxMessage, callback_id) is None:
         sys.exit(f"There is no callback {callback_id}.")
-    if not dry_run:
-        click.echo(inbox.handle(callback_id))
-        return
-    found = inbox.dry_run(callback_id)
+    try:
+        if not dry_run:
+            click.echo(inbox.handle(callback_id))
+            return
+        found = inbox.dry_run(callback_id)
+    except SealedBody as error:
+        sys.exit(str(error))
     click.echo(f"Would say: {found.verdict}")
     for name, value in found.after.items():
         was = found.before.get(name, "")
         click.echo(f"  {name}: {value}" if was == value else f"  {name}: {was or '-'} -> {value}")
     click.echo("Nothing was changed.")
+
+
+@callbacks.command("show")
+@click.argument("callback_id", type=click.IntRange(1, 2**63 - 1))
+def show(callback_id: int) -> None:
+    """Print a kept callback's body as it came, byte for byte, the payer's number included."""
+    message = db.session.get(InboxMessage, callback_id)
+    if message is None:
+        sys.exit(f"There is no callback {callback_id}.")
+    try:
+        click.echo(opened(message.raw))
+    except SealedBody as error:
+        sys.exit(str(error))
 
 
 @click.command("check_invariants")
@@ -71,7 +89,7 @@ def check_invariants(ledger: str | None) -> None:
 
 def _against(root: str) -> Iterator[Violation]:
     try:
-        movements = read_ledger(root)
+        came, left = read_ledger(root), read_money_out(root)
     except (requests.RequestException, ValueError, KeyError) as error:
         sys.exit(f"The ledger at {root} cannot be read ({type(error).__name__}).")
-    return against_ledger(movements)
+    return chain(against_ledger(came), against_money_out(left))

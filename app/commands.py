@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import asdict, replace
 
@@ -83,10 +84,10 @@ def callback_url(payment: str) -> None:
     if settings.is_production:
         sys.exit("Not in production: this address lets its holder speak for M-Pesa.")
     try:
-        found = payments.find_payment(payment)
+        address = payments.callback_address(payments.find_payment(payment))
     except LipaError as refusal:
         sys.exit(refusal.message)
-    click.echo(payments.callback_address(found))
+    click.echo(address)
 
 
 @click.command("doctor")
@@ -113,7 +114,7 @@ def simulator(host: str, port: int | None) -> None:
     settings: Settings = current_app.extensions["lipa_settings"]
     if settings.is_production:
         sys.exit("Not in production: the simulator's money is not real.")
-    wanted = SimulatorSettings.from_environment(simulator_variables(settings))
+    wanted = SimulatorSettings.from_environment(os.environ | simulator_variables(settings))
     serve(replace(wanted, host=host, port=port or wanted.port))
 
 

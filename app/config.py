@@ -11,7 +11,7 @@ import sys
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from limits import parse as parse_limit
@@ -27,6 +27,8 @@ SAFARICOM_ADDRESSES = (
     "196.201.214.208,196.201.213.44,196.201.212.127,196.201.212.138,"
     "196.201.212.129,196.201.212.136,196.201.212.74,196.201.212.69"
 )
+#: What is shorter is no secret.
+SHORTEST_SECRET = 16
 LOOPBACK = "127.0.0.0/8,::1"
 #: What PUBLIC_URL says where the ngrok agent knows the address.
 AUTO = "auto"
@@ -101,6 +103,12 @@ class Settings(BaseSettings):
     mpesa_b2c_initiator_name: str | None = None
     mpesa_b2c_initiator_password: str | None = None
     mpesa_b2c_security_credential: str | None = None
+    mpesa_b2c_certificate: str | None = None
+    #: v3 carries our own id, so that Daraja itself refuses to pay twice; v1 does not.
+    mpesa_b2c_version: Literal["v1", "v3"] = "v3"
+    mpesa_b2c_command: Literal["BusinessPayment", "SalaryPayment", "PromotionPayment"] = (
+        "BusinessPayment"
+    )
     mpesa_b2c_result_url: str | None = None
     mpesa_b2c_timeout_url: str | None = None
 
@@ -119,6 +127,11 @@ class Settings(BaseSettings):
     rate_limit_status: str = "1000/minute"
     rate_limit_sign_in: str = "10/minute"
     mpesa_query_limit: str | None = None
+    payout_approval_above: int | None = Field(default=None, ge=0)
+    payout_max_amount: int = Field(default=250_000, ge=10)
+    approval_hours: int = Field(default=24, ge=1, le=720)
+    supplier_cooling_hours: int = Field(default=24, ge=0, le=720)
+    refund_reversal_hours: int = Field(default=24, ge=0, le=720)
     refund_auto_approve_limit: int | None = Field(default=None, ge=0)
     max_sockets: int = Field(default=300, ge=1, le=5000)
 
@@ -170,10 +183,12 @@ class Settings(BaseSettings):
     def _production_needs_its_secrets(self) -> Self:
         if self.is_production:
             names = ("secret_key", "jwt_secret_key", "settings_encryption_key")
-            missing = [name.upper() for name in names if not getattr(self, name)]
+            given = ((name, getattr(self, name) or "") for name in names)
+            missing = [name.upper() for name, value in given if len(value) < SHORTEST_SECRET]
             if missing:
                 raise ValueError(
-                    f"production needs {', '.join(missing)}: set each to a long random value"
+                    f"production needs {', '.join(missing)}: set each to a long random value of "
+                    f"{SHORTEST_SECRET} characters at least"
                 )
         return self
 
@@ -250,6 +265,10 @@ class Settings(BaseSettings):
             "MPESA_CONSUMER_SECRET": self.mpesa_consumer_secret,
             "MPESA_SHORTCODE": self.mpesa_shortcode,
             "MPESA_PASSKEY": self.mpesa_passkey,
+            "MPESA_B2C_SHORTCODE": self.mpesa_b2c_shortcode,
+            "MPESA_B2C_INITIATOR_NAME": self.mpesa_b2c_initiator_name,
+            "MPESA_B2C_INITIATOR_PASSWORD": self.mpesa_b2c_initiator_password,
+            "MPESA_B2C_SECURITY_CREDENTIAL": self.mpesa_b2c_security_credential,
         }
         return {name: str(value) for name, value in wanted.items() if value is not None}
 
@@ -265,6 +284,13 @@ class Settings(BaseSettings):
         if self.refund_auto_approve_limit is None:
             return 0 if self.is_production else None
         return self.refund_auto_approve_limit
+
+    @property
+    def payout_limit_shillings(self) -> int | None:
+        """Return up to how much a payout needs one admin only; None means any amount."""
+        if self.payout_approval_above is None:
+            return 0 if self.is_production else None
+        return self.payout_approval_above
 
     @property
     def checkout_is_open(self) -> bool:

@@ -8,7 +8,6 @@ from datetime import timedelta
 from itertools import islice
 
 import requests
-from cryptography.fernet import Fernet
 from flask import current_app
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.config import ROOT, Settings
 from app.core.clock import now
 from app.core.unit_of_work import end_reads
+from app.disbursements.provider import NotConfigured, money_out
 from app.extensions import db
 from app.jobs import Jobs, QueueAway
 from app.mpesa.origin import is_proven
@@ -91,14 +91,6 @@ def _secrets(configured: Settings) -> list[Finding]:
             findings.append(
                 Finding(f"{name.upper()} is too short to be secret.", "Use 32 random characters.")
             )
-    key = configured.settings_encryption_key
-    if key and not _is_fernet_key(key):
-        findings.append(
-            Finding(
-                "SETTINGS_ENCRYPTION_KEY is not 32 bytes in URL-safe base64.",
-                "Delete the line from .env and run `make run`, if nothing is stored with it yet.",
-            )
-        )
     return findings
 
 
@@ -225,6 +217,26 @@ def _tunnel(configured: Settings) -> list[Finding]:
 
 
 def _money_out(configured: Settings) -> list[Finding]:
+    """Can money go out, where somebody has begun to set that up?"""
+    return _initiator(configured) or _paying(configured)
+
+
+def _paying(configured: Settings) -> list[Finding]:
+    """Is the certificate there, and does it encrypt? The simulator's is fetched."""
+    if not (configured.mpesa_b2c_initiator_name or configured.is_simulator):
+        return []
+    end_reads()
+    try:
+        money_out()
+    except NotConfigured as error:
+        return [Finding("Money cannot go out: refunds and payouts wait.", str(error))]
+    except (UnreadableSetting, SQLAlchemyError):
+        # Said already, where the settings or the database are looked at.
+        return []
+    return []
+
+
+def _initiator(configured: Settings) -> list[Finding]:
     """An initiator is a name and a secret: the password, or what the portal made of it."""
     named = bool(configured.mpesa_b2c_initiator_name)
     secret = configured.mpesa_b2c_initiator_password or configured.mpesa_b2c_security_credential
@@ -265,11 +277,3 @@ def _credentials() -> list[Finding]:
             )
         ]
     return []
-
-
-def _is_fernet_key(key: str) -> bool:
-    try:
-        Fernet(key)
-    except ValueError:
-        return False
-    return True

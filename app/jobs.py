@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from redis import ConnectionPool, RedisError
 from sqlalchemy.engine import URL, make_url
 
 from app.config import Settings
+from app.disbursements import engine as money_out
+from app.disbursements.signals import turn_wanted
 from app.extensions import db
 from app.payments.engine import ask, look, sweep
 from app.payments.signals import check_wanted, payment_watched
@@ -109,9 +112,11 @@ class Jobs:
         self._ending = threading.Event()
         self._ask = queue.task(name="ask")(self._in_context(ask))
         self._look = queue.task(name="look")(self._in_context(look))
+        self._take_turn = queue.task(name="take_turn")(self._in_context(money_out.take_turn))
         # The signal holds us weakly; the application's extensions keep us.
         check_wanted.connect(self.wake)
         payment_watched.connect(self.watch)
+        turn_wanted.connect(self.take_turn)
 
     @property
     def place(self) -> str:
@@ -120,13 +125,20 @@ class Jobs:
 
     def wake(self, _sender: Any, *, payment_id: int, at: datetime) -> None:
         """Have a payment asked about at a moment. Losing this call costs one sweep at most."""
-        self._enqueue(payment_id, lambda: self._ask.schedule(args=(payment_id,), eta=at))
+        self._enqueue(
+            f"payment {payment_id}", lambda: self._ask.schedule(args=(payment_id,), eta=at)
+        )
 
     def watch(self, _sender: Any, *, payment_id: int) -> None:
         """Have a payment that somebody watches asked about now. Losing this call does no harm."""
-        self._enqueue(payment_id, lambda: self._look(payment_id))
+        self._enqueue(f"payment {payment_id}", lambda: self._look(payment_id))
 
-    def _enqueue(self, payment_id: int, task: Callable[[], object]) -> None:
+    def take_turn(self, _sender: Any, *, disbursement_id: int, at: datetime) -> None:
+        """Have money out looked at at a moment. Losing this call costs one sweep at most."""
+        work = partial(self._take_turn.schedule, args=(disbursement_id,), eta=at)
+        self._enqueue(f"money out {disbursement_id}", work)
+
+    def _enqueue(self, what: str, task: Callable[[], object]) -> None:
         if current_app != self._app:
             return  # Signals are the whole process's, and another application's news is not ours.
         try:
@@ -136,8 +148,8 @@ class Jobs:
             task()
         except Exception as error:
             logger.warning(
-                "the queue did not take payment %s (%s); the sweep will",
-                payment_id,
+                "the queue did not take %s (%s); the sweep will",
+                what,
                 type(error).__name__,
             )
 
@@ -201,11 +213,12 @@ class Jobs:
 
     def _patrol(self) -> None:
         """Sweep now and each SWEEP_SECONDS, and see to it that the others are alive."""
-        sweep_all = self._in_context(sweep)
+        sweeps = [self._in_context(work) for work in (sweep, money_out.sweep)]
         is_open = False
         while not self._ending.is_set():
             is_open = is_open or self._opened()
-            sweep_all()
+            for sweep_all in sweeps:
+                sweep_all()
             if self._consumer is not None and not self._ending.wait(SWEEP_SECONDS):
                 self._consumer.check_worker_health()
 

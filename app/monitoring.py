@@ -16,7 +16,7 @@ OWN_LOGGERS = ("app", "lipa", "payments")
 
 # A CheckoutRequestID ends in the payer's number, a MSISDN is one: the middle digits go.
 _CHECKOUT_ID = re.compile(r"(ws_CO_\d{14}\d*?)\d{6}(\d{3})\b", re.IGNORECASE)
-_PHONE = re.compile(r"(?<!\d)(\+?254|0)([17]\d{2})\d{3}(\d{3})(?!\d)")
+_PHONE = re.compile(r"(?<!\d)(\+?254|0)([127]\d{2})\d{3}(\d{3})(?!\d)")
 _TOKEN = re.compile(r"(token=|Bearer |JWT |Basic )[A-Za-z0-9._~+/=-]+")
 _BREAKS = str.maketrans({"\n": "\\n", "\r": "\\r", "\x1b": "\\x1b", "\u2028": "\\u2028"})
 

@@ -22,12 +22,15 @@ from app.accounts.models import Person
 from app.accounts.tokens import sign_in_id
 from app.config import Settings
 from app.core.errors import LipaError
+from app.disbursements.machine import PAYOUT_UPDATE
 from app.extensions import db, socketio
 from app.orders import service as orders
 from app.payments.settle import PAYMENT_UPDATE
 
 logger = logging.getLogger(__name__)
 
+#: The room of everybody who may hear of money going out.
+ADMINS = "admins"
 _sockets = threading.BoundedSemaphore(1)
 
 
@@ -50,6 +53,9 @@ def install(app: Flask, settings: Settings) -> None:
 
 def deliver(topic: str, body: dict[str, Any]) -> None:
     """Tell an announcement of the outbox to those who may hear it."""
+    if topic == PAYOUT_UPDATE:
+        socketio.emit(PAYOUT_UPDATE, body["update"], to=ADMINS)
+        return
     if topic != PAYMENT_UPDATE:
         raise ValueError(f"nobody here speaks of {topic}")
     update, person_uuid = body["update"], body["person_uuid"]
@@ -76,6 +82,8 @@ def _connect(auth: Any = None) -> bool | None:
         person = _person_of(auth)
         if person is not None:
             join_room(person_room(str(person.uuid)))
+            if person.is_admin:
+                join_room(ADMINS)
     except BaseException:
         _sockets.release()
         raise

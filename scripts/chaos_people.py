@@ -7,10 +7,12 @@ import random
 import threading
 import time
 from collections import Counter, deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+from uuid import uuid4
 
 import requests
 
@@ -23,7 +25,12 @@ BUSY_TRIES = 5
 KNOWN_TO_FORGER = 0.25
 #: He strikes while the prompt is open, which is among the latest attempts he has heard of.
 LATEST = 5
+#: How many shoppers think again about something they have ordered.
+REGRETS = 0.5
+#: The least that B2C pays.
+LEAST_PART = 10
 
+Result = TypeVar("Result")
 Body = dict[str, Any]
 
 
@@ -62,13 +69,23 @@ class Shop:
         if token:
             self._session.headers["Authorization"] = f"Bearer {token}"
 
-    def call(self, method: str, path: str, body: Body | None = None) -> tuple[int, Body]:
-        """Send until it is answered. Raises ShopGoneError. Everything sent here may be repeated."""
+    def call(
+        self, method: str, path: str, body: Body | None = None, key: str | None = None
+    ) -> tuple[int, Body]:
+        """Send until it is answered. Raises ShopGoneError.
+
+        Everything sent here may be repeated; money out is sent under an Idempotency-Key.
+        """
+        headers = {"Idempotency-Key": key} if key else {}
         deadline = time.monotonic() + PATIENCE_SECONDS
         for attempt in itertools.count(1):
             with suppress(requests.RequestException):
                 response = self._session.request(
-                    method, self.base_url + path, json=body, timeout=REQUEST_SECONDS
+                    method,
+                    self.base_url + path,
+                    json=body,
+                    headers=headers,
+                    timeout=REQUEST_SECONDS,
                 )
                 self._tally.answer(f"{method} {_pattern(path)}", response)
                 if response.status_code != 503 or attempt >= BUSY_TRIES:
@@ -103,7 +120,7 @@ class Shop:
 def _pattern(path: str) -> str:
     """A path without the names in it."""
     bare = path.partition("?")[0]
-    return "/".join("…" if len(part) > 20 else part for part in bare.split("/"))
+    return "/".join("…" if len(part) >= 20 else part for part in bare.split("/"))
 
 
 def _json(response: requests.Response) -> Body:
@@ -112,6 +129,17 @@ def _json(response: requests.Response) -> Body:
     except ValueError:
         return {}
     return answer if isinstance(answer, dict) else {}
+
+
+def at_once(hands: ThreadPoolExecutor, act: Callable[[Shop], Result], *tabs: Shop) -> list[Result]:
+    """Do the same thing in several tabs at the same time; ``hands`` has one for each."""
+    ready = threading.Barrier(len(tabs))
+
+    def do(tab: Shop) -> Result:
+        ready.wait()
+        return act(tab)
+
+    return [hand.result() for hand in [hands.submit(do, tab) for tab in tabs]]
 
 
 class Rumours:
@@ -140,6 +168,8 @@ class Shopper:
         self._rumours = rumours
         self._products = products
         self._hands = ThreadPoolExecutor(2)
+        #: What may have been paid by now, and not asked back yet.
+        self._earlier: list[str] = []
 
     def pay(self, number: int, seed: int) -> None:
         """Live through the run's payment of this number. Its dice are its own, by the seed."""
@@ -157,6 +187,53 @@ class Shopper:
             self._after_a_failure(order, phones[1], dice)
         elif dice.random() < 0.1:
             self._cancel(order)
+        self._earlier.append(order["id"])
+        if dice.random() < REGRETS:
+            self._regret(dice)
+
+    def leave(self, number: int, seed: int) -> None:
+        """Think about everything that was ordered once more."""
+        dice = random.Random(f"{seed}:leaving:{number}")  # noqa: S311
+        for _ in range(len(self._earlier)):
+            if dice.random() < REGRETS:
+                self._regret(dice)
+
+    def _regret(self, dice: random.Random) -> None:
+        """Ask for the money of an earlier order, if there is any."""
+        order_id = self._earlier.pop(dice.randrange(len(self._earlier)))
+        _, order = self._shop.call("GET", f"/api/orders/{order_id}")
+        paid = [row for row in order["payments"] if row["receipt"]]
+        if paid:
+            self._ask_back(paid[0]["transaction_id"], int(paid[0]["amount"]), dice)
+
+    def _ask_back(self, payment: str, paid: int, dice: random.Random) -> None:
+        """Ask for all of it, a part, parts, twice under one key or under two, or too much."""
+        part = max(LEAST_PART, paid // 3)
+        match dice.choice(("all", "part", "parts", "one key", "two keys", "too much")):
+            case "all":
+                self._refund(payment, paid)
+            case "part":
+                self._refund(payment, part)
+            case "parts":
+                for amount in (part, part, paid):
+                    self._refund(payment, amount)
+            case "one key":
+                key = uuid4().hex
+                self._at_once(lambda shop: self._refund(payment, paid, key, shop))
+            case "two keys":
+                self._at_once(lambda shop: self._refund(payment, paid, uuid4().hex, shop))
+            case "too much":
+                self._refund(payment, paid + LEAST_PART)
+
+    def _refund(
+        self, payment: str, amount: int, key: str | None = None, shop: Shop | None = None
+    ) -> None:
+        path = f"/api/payment/transactions/{payment}/refund/"
+        body = {"amount": amount, "reason": "Chaos"}
+        (shop or self._shop).call("POST", path, body, key or uuid4().hex)
+
+    def _at_once(self, act: Callable[[Shop], Result]) -> list[Result]:
+        return at_once(self._hands, act, self._shop, self._other_tab)
 
     def _press_pay(self, order: Body, phones: list[str], dice: random.Random) -> Body:
         if dice.random() < 0.15:
@@ -171,18 +248,8 @@ class Shopper:
         return told
 
     def _press_twice_at_once(self, order: Body, phones: list[str], dice: random.Random) -> Body:
-        ready = threading.Barrier(2)
-
-        def press(tab: Shop, phone: str) -> Body:
-            ready.wait()
-            return self._initiate(order, phone, tab)
-
-        second = dice.choice(phones)
-        pressed: list[Future[Body]] = [
-            self._hands.submit(press, self._shop, phones[0]),
-            self._hands.submit(press, self._other_tab, second),
-        ]
-        return [press.result() for press in pressed][0]
+        phone_of = {self._shop: phones[0], self._other_tab: dice.choice(phones)}
+        return self._at_once(lambda tab: self._initiate(order, phone_of[tab], tab))[0]
 
     def _after_a_failure(self, order: Body, phone: str, dice: random.Random) -> None:
         chosen = dice.random()

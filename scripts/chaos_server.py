@@ -19,11 +19,26 @@ def hasten(pace: float) -> None:
     _divide(schedule, "MINIMUM_PAUSE_SECONDS", pace)
     _divide(schedule, "QUIET_SECONDS", pace)
     _divide(schedule, "_BACK_OFF_SECONDS", pace)
+    _divide(schedule, "_SECOND_THOUGHTS_SECONDS", pace)
     from app import jobs
     from app.payments import inbox
 
     _divide(inbox, "STRAY_SECONDS", pace)
     _divide(jobs, "SWEEP_SECONDS", pace)
+    _hasten_money_out(pace)
+
+
+def _hasten_money_out(pace: float) -> None:
+    from app.disbursements import approvals, asking, engine, funds, results, sending
+
+    _divide(approvals, "SEND_SECONDS", pace)
+    _divide(asking, "_BACK_OFF_SECONDS", pace)
+    _divide(asking, "MINIMUM_PAUSE_SECONDS", pace)
+    _divide(engine, "RESULT_WAIT_SECONDS", pace)
+    _divide(funds, "ASK_EVERY_SECONDS", pace)
+    _divide(results, "HANDLING_SECONDS", pace)
+    for name in ("FIRST_ASK_SECONDS", "_AGAIN_SECONDS", "HELD_SECONDS"):
+        _divide(sending, name, pace)
 
 
 def _divide(module: ModuleType, name: str, pace: float) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,9 @@ NO_LIMIT = "1000000/minute"
 #: Only this address of loopback speaks for Safaricom, so that a forger can come from another.
 SAFARICOM = "127.0.0.1"
 SIMULATOR_STOP_SECONDS = 10
+#: Which shortcode pays, and above how much another admin has to agree.
+PAYING_SHORTCODE = "600000"
+APPROVAL_ABOVE = 5_000
 REQUEST_SECONDS = 30
 
 
@@ -40,6 +44,17 @@ class ChaosShop(LiveShop):
     """A shop whose engine runs at the pace in `pace`, and that is killed alone."""
 
     pace = 1
+
+    def make_admins(self, emails: Sequence[str]) -> None:
+        """Make people who may pay out; their password is everybody's. Raises ServiceFailedError."""
+
+        def make(email: str) -> None:
+            person = ("--admin", "--email", email, "--password", self.password)
+            if (done := self.flask("users", "create", *person)).returncode:
+                raise ServiceFailedError(f"flask users create: {done.stderr}")
+
+        with ThreadPoolExecutor(len(emails)) as hands:
+            list(hands.map(make, emails))
 
     def start(self) -> None:
         with self.log.open("ab") as output:
@@ -83,6 +98,21 @@ class Simulator:
         """Every prompt, oldest first."""
         rows: list[dict[str, Any]] = self.ask("prompts")["prompts"]
         return rows
+
+    def money_out(self) -> list[dict[str, Any]]:
+        """Every movement of money back to phones, oldest first."""
+        rows: list[dict[str, Any]] = self.ask("ledger")["money_out"]
+        return rows
+
+    def ended_out(self) -> set[str]:
+        """Under which names Daraja could tell by now how money out has ended."""
+        rows = self.ask("conversations")["conversations"]
+        ended = (row for row in rows if row["kind"] in ("b2c", "reversal") and row["finalised_at"])
+        return {row["originator_conversation_id"] for row in ended}
+
+    def fill_float(self, shillings: int) -> None:
+        """Put so much on the account that payouts are made from."""
+        self.tell(f"shortcodes/{PAYING_SHORTCODE}", {"utility": shillings})
 
     def callbacks_to_come(self) -> int:
         """0 once nothing more will be posted unless somebody acts."""
@@ -138,6 +168,7 @@ def _settings(database_url: str, daraja: str, prompt_seconds: int) -> dict[str, 
         "STK_PROMPT_SECONDS": str(prompt_seconds),
         # Short, so that orders expire while news about their prompts is still on its way.
         "ORDER_HOLD_MINUTES": "1",
+        "PAYOUT_APPROVAL_ABOVE": str(APPROVAL_ABOVE),
         "RATE_LIMIT_INITIATE": NO_LIMIT,
         "RATE_LIMIT_STATUS": NO_LIMIT,
         "RATE_LIMIT_SIGN_IN": "1000/minute",

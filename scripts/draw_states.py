@@ -1,6 +1,6 @@
-"""Draws the life of payments and orders into docs/architecture.md, from the tables of the code.
+"""Draws the life of payments, orders and money out into docs/architecture.md, from the code.
 
-Run it after a change of app/payments/states.py or app/orders/states.py: make draw
+Run it after a change of a room's states.py: make draw
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from app.disbursements.states import NOT_PAID, OUT_EDGES, SENT, UNSENT
 from app.orders.states import ORDER_EDGES
 from app.payments.states import EDGES, LIVE, UNPAID_ENDS
 
@@ -18,6 +19,11 @@ Edges = Mapping[tuple[Any, Any], str]
 GROUPS = {
     "live": ("a prompt may be on the phone", frozenset(map(str, LIVE))),
     "unpaid": ("ended without money", frozenset(map(str, UNPAID_ENDS))),
+}
+OUT_GROUPS = {
+    "unsent": ("nothing has been sent", frozenset(map(str, UNSENT))),
+    "sent": ("it may be at M-Pesa", frozenset(map(str, SENT))),
+    "not_paid": ("ended without money", frozenset(map(str, NOT_PAID))),
 }
 
 
@@ -67,6 +73,7 @@ def drawn(text: str) -> str:
     """Return a document with what stands between its marks made again."""
     parts = {
         "payment-states": f"{drawing(EDGES, GROUPS, 'created')}\n\n{table(EDGES)}",
+        "out-states": (f"{drawing(OUT_EDGES, OUT_GROUPS, 'queued')}\n\n{table(OUT_EDGES)}"),
         "order-states": f"{drawing(ORDER_EDGES, {}, 'pending')}\n\n{table(ORDER_EDGES)}",
     }
     for name, content in parts.items():

@@ -139,6 +139,20 @@ def test_one_module_writes_the_status_of_a_payment() -> None:
     assert writers == {"app.payments.settle"}
 
 
+def test_one_module_writes_the_status_of_money_out() -> None:
+    paths = modules("disbursements", "suppliers")
+    writers = {name_of(path) for path in paths if writes_status(path)}
+    assert writers == {"app.disbursements.machine"}
+
+
+def test_the_ledger_knows_nobody_who_writes_to_it() -> None:
+    assert strays(modules("ledger"), "app.core", "app.extensions", "app.ledger") == []
+
+
+def test_payments_know_nothing_of_money_out() -> None:
+    assert users(modules("payments"), "app.disbursements", "app.suppliers") == []
+
+
 def test_the_simulator_can_be_taken_away() -> None:
     assert strays(modules("simulator"), "app.simulator", "app.mpesa.result_codes") == []
     outside = [path for path in modules() if APP / "simulator" not in path.parents]

@@ -1,4 +1,4 @@
-"""What an admin sees first: what came in, what waits for a person, what was not proven."""
+"""What an admin sees first: what waits for a person, what came in, what was not proven."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from flask.typing import ResponseReturnValue
 from app.accounts.guard import admin_page, require_person
 from app.accounts.models import Person
 from app.core.errors import LipaError, NotFound
-from app.payments import deciding, queries, questions
+from app.disbursements import questions as out_questions
+from app.disbursements.questions import OutQuestion
+from app.payments import deciding, queries, questions, suspicion
+from app.payments.questions import Question
 
 admin_pages = Blueprint("admin_pages", __name__, url_prefix="/admin")
 
@@ -32,11 +35,20 @@ def index() -> ResponseReturnValue:
     return render_template(
         "admin/index.html",
         payments=queries.recent(),
-        questions=questions.open_questions(),
-        set_aside=questions.set_aside(),
+        questions=_questions(),
+        set_aside=out_questions.to_send_back(),
+        patterns=suspicion.patterns(),
         unproven=queries.unproven_callbacks(),
         figures=queries.figures(),
     )
+
+
+def _questions() -> list[Question | OutQuestion]:
+    """Return what waits for a person, whichever way the money goes; oldest first."""
+    waiting: list[Question | OutQuestion] = []
+    waiting += questions.open_questions()
+    waiting += out_questions.open_questions()
+    return sorted(waiting, key=lambda question: question.since)
 
 
 @admin_pages.post("/questions/<action>/<int:subject_id>")

@@ -15,6 +15,8 @@ from app.core.errors import UnsupportedMediaType, ValidationError
 
 Schema = TypeVar("Schema", bound=BaseModel)
 MAX_PAGE = 100_000
+#: No row has a higher id: a database can hold no more.
+MAX_ID = 2**63 - 1
 
 
 def prefers_json(request: Request) -> bool:

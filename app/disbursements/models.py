@@ -1,52 +1,214 @@
-"""Refunds: each is a record of its own, with states of its own, beside the payment."""
+"""Money going out: one record for each refund and each payout, beside what it pays for."""
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.accounts.models import Person
 from app.core.clock import now
 from app.core.columns import BigId, UtcDateTime
+from app.disbursements.states import NOT_PAID, SENT, OutStatus
 from app.extensions import Model
 from app.payments.models import Payment
+from app.suppliers.models import Supplier
 
 
-class OutStatus(StrEnum):
-    """How money out stands, for refunds and payouts alike."""
-
-    AWAITING_APPROVAL = "awaiting_approval"
-    QUEUED = "queued"
-    PROCESSING = "processing"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    UNKNOWN = "unknown"
-    CANCELLED = "cancelled"
+class Kind(StrEnum):
+    REFUND = "refund"
+    PAYOUT = "payout"
 
 
-#: Ended without money having left.
-NOT_SENT = frozenset({OutStatus.FAILED, OutStatus.CANCELLED})
+class Channel(StrEnum):
+    """By which of Daraja's roads the money goes."""
+
+    B2C = "b2c"
+    REVERSAL = "reversal"
 
 
-class Refund(Model):
-    """Money that is to go back to who paid. ``public_ref`` is ``RFD…``, money is cents."""
+def new_token() -> str:
+    """Return a secret of 256 bits that only one address given to Daraja carries."""
+    return secrets.token_urlsafe(32)
 
-    __tablename__ = "refunds"
-    __table_args__ = (CheckConstraint("amount_cents > 0", name="some_money"),)
+
+class PayoutRun(Model):
+    """Payouts that came together from one file and are approved together.
+
+    It is a draft until somebody has asked for it, and complete once every row has been written.
+    """
+
+    __tablename__ = "payout_runs"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    uuid: Mapped[UUID] = mapped_column(default=uuid4, unique=True)
+    name: Mapped[str] = mapped_column(String(120))
+    #: Of the rows, so that the same file is noticed when it comes again.
+    digest: Mapped[str] = mapped_column(String(64), index=True)
+    total_cents: Mapped[int] = mapped_column(BigId)
+    rows: Mapped[int] = mapped_column()
+    #: What stands in the file, row by row; read only where a page is about it.
+    sheet: Mapped[list[dict[str, Any]]] = mapped_column(JSON, deferred=True)
+    made_by: Mapped[int] = mapped_column(ForeignKey("people.id"))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+    asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    written_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: Why a second person has to agree; None when nobody has to.
+    approval_why: Mapped[str | None] = mapped_column(String(200))
+    approved_by: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
+    approved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    maker: Mapped[Person] = relationship(foreign_keys=[made_by])
+    approver: Mapped[Person | None] = relationship(foreign_keys=[approved_by])
+
+
+class Disbursement(Model):
+    """One payment that the shop makes, by one request to Daraja.
+
+    It stands here with all its names, its number and its token before anything is sent:
+    ``originator_id`` goes out as OriginatorConversationID. ``msisdn`` is the number that was on
+    file when it was asked for, and what is approved. Money is cents, times are UTC.
+    """
+
+    __tablename__ = "disbursements"
+    __table_args__ = (
+        CheckConstraint("amount_cents > 0", name="some_money"),
+        CheckConstraint("(payment_id IS NULL) != (supplier_id IS NULL)", name="one_purpose"),
+        Index("ix_disbursements_due", "next_check_at"),
+        Index("ix_disbursements_status_newest", "status", "id"),
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     uuid: Mapped[UUID] = mapped_column(default=uuid4, unique=True)
     public_ref: Mapped[str] = mapped_column(String(20), unique=True)
-    payment_id: Mapped[int] = mapped_column(ForeignKey("payments.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    payment_id: Mapped[int | None] = mapped_column(ForeignKey("payments.id"), index=True)
+    supplier_id: Mapped[int | None] = mapped_column(ForeignKey("suppliers.id"), index=True)
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("payout_runs.id"), index=True)
     amount_cents: Mapped[int] = mapped_column(BigId)
+    charge_cents: Mapped[int | None] = mapped_column(BigId)
+    msisdn: Mapped[str] = mapped_column(String(12))
+    channel: Mapped[str] = mapped_column(String(16))
+    #: Why this road was chosen, in words for people.
+    channel_why: Mapped[str] = mapped_column(String(200))
     reason: Mapped[str] = mapped_column(Text)
     status: Mapped[str] = mapped_column(String(24))
+    #: Why it waits although nothing forbids it, such as ``float_short``; else None.
+    held: Mapped[str | None] = mapped_column(String(32))
     asked_by: Mapped[int] = mapped_column(ForeignKey("people.id"))
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+    #: Why a second person has to agree; None when nobody has to.
+    approval_why: Mapped[str | None] = mapped_column(String(200))
+    approve_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    approved_by: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
+    approved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: A form that is sent twice names the same key, and makes one record.
+    form_key: Mapped[str | None] = mapped_column(String(64), unique=True)
 
-    payment: Mapped[Payment] = relationship()
-    person: Mapped[Person] = relationship()
+    token: Mapped[str] = mapped_column(String(64), unique=True, default=new_token)
+    originator_id: Mapped[str] = mapped_column(String(64), unique=True)
+    conversation_id: Mapped[str | None] = mapped_column(String(128), index=True)
+    #: What Daraja called the request by itself, where our own name does not travel (v1, reversal).
+    daraja_originator_id: Mapped[str | None] = mapped_column(String(128))
+    receipt: Mapped[str | None] = mapped_column(String(20), unique=True)
+    receiver_name: Mapped[str | None] = mapped_column(String(160))
+    result_code: Mapped[str | None] = mapped_column(String(32))
+    result_desc: Mapped[str | None] = mapped_column(String(500))
+    failure: Mapped[str | None] = mapped_column(String(32))
+
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+    sends: Mapped[int] = mapped_column(default=0)
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    next_check_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    checks: Mapped[int] = mapped_column(default=0)
+    last_asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: The secret of the newest question about it: an answer with it is Daraja's own word.
+    query_token: Mapped[str | None] = mapped_column(String(64), unique=True)
+    review_reason: Mapped[str | None] = mapped_column(String(64))
+    reviewed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    payment: Mapped[Payment | None] = relationship()
+    supplier: Mapped[Supplier | None] = relationship()
+    run: Mapped[PayoutRun | None] = relationship()
+    person: Mapped[Person] = relationship(foreign_keys=[asked_by])
+    approver: Mapped[Person | None] = relationship(foreign_keys=[approved_by])
+
+    @property
+    def is_sent(self) -> bool:
+        """The request may be at M-Pesa, and its end is not known."""
+        return self.status in SENT
+
+    @property
+    def is_completed(self) -> bool:
+        return self.status == OutStatus.COMPLETED
+
+    @property
+    def is_over(self) -> bool:
+        return self.status in NOT_PAID or self.is_completed
+
+    @property
+    def needs_review(self) -> bool:
+        return self.review_reason is not None and self.reviewed_at is None
+
+
+class OutEntry(Model):
+    """One thing that happened to money going out: who, what, when and why. Never changed."""
+
+    __tablename__ = "disbursement_timeline"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    disbursement_id: Mapped[int] = mapped_column(ForeignKey("disbursements.id"), index=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+    event: Mapped[str] = mapped_column(String(32))
+    from_status: Mapped[str] = mapped_column(String(24))
+    to_status: Mapped[str] = mapped_column(String(24))
+    actor: Mapped[str] = mapped_column(String(80))
+    why: Mapped[str] = mapped_column(Text)
+
+
+class ResultMessage(Model):
+    """What Daraja posted about money going out, kept as it came before it is understood."""
+
+    __tablename__ = "result_inbox"
+    __table_args__ = (Index("ix_result_inbox_unhandled", "handled_at", "id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    natural_key: Mapped[str] = mapped_column(String(64), unique=True)
+    path: Mapped[str] = mapped_column(String(255))
+    peer: Mapped[str] = mapped_column(String(64))
+    headers: Mapped[dict[str, Any]] = mapped_column(JSON)
+    raw: Mapped[bytes] = mapped_column(LargeBinary)
+    origin_proven: Mapped[bool] = mapped_column()
+    #: What the address was given out for: ``result``, ``time-out``, ``status`` or ``balance``.
+    about: Mapped[str] = mapped_column(String(16))
+    #: Whose secret the address carried; of a balance, the reading's id.
+    token_id: Mapped[int | None] = mapped_column(BigId)
+    disbursement_id: Mapped[int | None] = mapped_column(ForeignKey("disbursements.id"), index=True)
+    verdict: Mapped[str | None] = mapped_column(String(255))
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+    handled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    tries: Mapped[int] = mapped_column(default=0)
+    next_try_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class FloatReading(Model):
+    """What a shortcode's accounts held at a moment, in cents; None while Daraja is being asked."""
+
+    __tablename__ = "float_readings"
+    __table_args__ = (Index("ix_float_readings_newest", "shortcode", "answered_at"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    shortcode: Mapped[str] = mapped_column(String(12))
+    token: Mapped[str] = mapped_column(String(64), unique=True, default=new_token)
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+    answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    utility_cents: Mapped[int | None] = mapped_column(BigId)
+    working_cents: Mapped[int | None] = mapped_column(BigId)
+    charges_cents: Mapped[int | None] = mapped_column(BigId)
+    source: Mapped[str] = mapped_column(String(40))
+    problem: Mapped[str | None] = mapped_column(String(255))

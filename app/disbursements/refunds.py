@@ -1,109 +1,201 @@
-"""Asking for money back: who may, how much, and who has to agree."""
+"""Asking for money back: who may, how much, by which road, and who has to agree."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
-from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.models import Person
 from app.core import idempotency
-from app.core.errors import Conflict, InvalidAmount, ValidationError
-from app.core.money import kes
-from app.core.unit_of_work import transaction
-from app.disbursements.models import NOT_SENT, OutStatus, Refund
+from app.core.clock import now
+from app.core.errors import AmountTooLow, Conflict, InvalidAmount
+from app.core.money import CENTS, kes
+from app.disbursements import approvals
+from app.disbursements.approvals import first_state, readable
+from app.disbursements.models import Channel, Disbursement, Kind, new_token
+from app.disbursements.references import find, new_name, with_fresh_names
+from app.disbursements.states import NOT_PAID, OutStatus
+from app.disbursements.timeline import note
 from app.extensions import db
 from app.orders import service as orders
-from app.payments.initiate import new_reference
-from app.payments.models import Payment
+from app.payments.models import Credit, Payment
 from app.payments.queries import find_payment
-from app.payments.timeline import note
+from app.payments.states import Decision, Standing
+from app.payments.timeline import note as payment_note
 from app.settings.service import settings
 
-MOST_WORDS = 500
-_NAME_TRIES = 20
+#: The least that B2C pays (documented by Safaricom).
+LEAST_B2C_CENTS = 1000
+MOST_WORDS = approvals.MOST_WORDS
 
 
-def ask(payment_ref: object, person: Person, amount_cents: int | None, reason: str) -> Refund:
+def ask(payment_ref: object, person: Person, amount_cents: int | None, reason: str) -> Disbursement:
     """Ask for a payment's money back, in part or (without an amount) whatever is left of it.
 
-    Its payer and admins may ask. Up to REFUND_AUTO_APPROVE_LIMIT it is queued at once, above it a
-    person has to agree. Raises NotFound for somebody else's payment, Conflict when there is not
+    Its payer and admins may ask. Up to REFUND_AUTO_APPROVE_LIMIT it is queued at once, and so is
+    what an admin asks for up to PAYOUT_APPROVAL_ABOVE; above it another person has to agree.
+    Nothing is sent here. Raises NotFound for somebody else's payment, Conflict when there is not
     so much left, ValidationError or InvalidAmount.
     """
     payment = find_payment(payment_ref, person)
-    words = reason.strip()
-    if not words or len(words) > MOST_WORDS:
-        raise ValidationError(
-            f"Give a reason, in 1 to {MOST_WORDS} characters.", details={"field": "reason"}
-        )
+    words = readable(reason)
     if (begun := _begun_earlier()) is not None:
         return begun
     payment_id, order_id, person_id = payment.id, payment.order_id, person.id
-    for _ in range(_NAME_TRIES):
-        try:
-            with transaction() as session:
-                # Two who ask at once come through here one after the other.
-                orders.lock_order(session, order_id)
-                return _written(session, payment_id, person_id, amount_cents, words)
-        except IntegrityError:
-            # The RFD name was taken in this very second.
-            continue
-    raise Conflict("Too many refunds at this very moment. Try again.", retry_after_seconds=1)
+    is_admin = person.is_admin
+
+    def write(session: Session) -> int:
+        # Two who ask at once come through here one after the other.
+        orders.lock_order(session, order_id)
+        return _written(session, payment_id, person_id, is_admin, amount_cents, words)
+
+    return find(with_fresh_names(write), Kind.REFUND)
 
 
 def refunded_cents(session: Session, payment_id: int) -> int:
     """Return what of a payment has gone back, is on its way back or is asked back."""
-    total = select(func.coalesce(func.sum(Refund.amount_cents), 0)).where(
-        Refund.payment_id == payment_id, Refund.status.not_in(NOT_SENT)
+    total = select(func.coalesce(func.sum(Disbursement.amount_cents), 0)).where(
+        Disbursement.payment_id == payment_id, Disbursement.status.not_in(NOT_PAID)
     )
     return int(session.scalar(total) or 0)
 
 
-def refunds_of(payment: Payment) -> Sequence[Refund]:
+def refundable_cents(payment: Payment) -> int:
+    """Return what of a payment can still be asked back."""
+    if payment.received_cents is None:
+        return 0
+    return payment.received_cents - refunded_cents(db.session(), payment.id)
+
+
+def refunds_of(payment: Payment) -> Sequence[Disbursement]:
     """Return every refund of a payment, newest first."""
-    query = select(Refund).where(Refund.payment_id == payment.id).order_by(Refund.id.desc())
-    return db.session.scalars(query.limit(100)).all()
+    query = select(Disbursement).where(Disbursement.payment_id == payment.id)
+    return db.session.scalars(query.order_by(Disbursement.id.desc()).limit(100)).all()
+
+
+def road_for(payment: Payment, amount_cents: int, refunded: int) -> tuple[Channel, str]:
+    """Choose how money goes back, and say why.
+
+    A reversal undoes a payment that is recent, whole and known by its receipt, at no charge;
+    Daraja reverses a receipt once. Anything else is paid to the phone that paid.
+    """
+    hours = settings().refund_reversal_hours
+    at = payment.completed_at or payment.created_at
+    if payment.mpesa_receipt is None:
+        return Channel.B2C, "B2C: its M-Pesa receipt is not known yet."
+    if refunded or amount_cents != payment.received_cents:
+        return Channel.B2C, "B2C: only a part goes back, and a reversal takes a payment whole."
+    if _reversal_failed(payment):
+        return Channel.B2C, "B2C: M-Pesa has declined to reverse this payment."
+    if at < now() - timedelta(hours=hours):
+        return Channel.B2C, f"B2C: it was paid more than {hours} hours ago."
+    return Channel.REVERSAL, f"Reversal: it is whole and was paid within {hours} hours."
 
 
 def _written(
-    session: Session, payment_id: int, person_id: int, amount_cents: int | None, reason: str
-) -> Refund:
+    session: Session,
+    payment_id: int,
+    person_id: int,
+    is_admin: bool,
+    amount_cents: int | None,
+    reason: str,
+) -> int:
     payment = session.get_one(Payment, payment_id, populate_existing=True)
+    refunded = refunded_cents(session, payment_id)
+    wanted = _wanted(payment, refunded, amount_cents)
+    channel, why = road_for(payment, wanted, refunded)
+    if channel is Channel.B2C and wanted < LEAST_B2C_CENTS:
+        raise AmountTooLow(
+            f"M-Pesa pays out {kes(LEAST_B2C_CENTS)} at least. {why}",
+            details={"field": "amount", "minimum": LEAST_B2C_CENTS // CENTS},
+        )
+    name = new_name(Kind.REFUND)
+    record = Disbursement(
+        public_ref=name,
+        originator_id=f"{name}-{new_token()[:12]}",
+        kind=Kind.REFUND,
+        payment_id=payment_id,
+        amount_cents=wanted,
+        msisdn=payment.phone,
+        channel=channel,
+        channel_why=why,
+        reason=reason,
+        asked_by=person_id,
+        **first_state(_approval_reason(wanted, is_admin)),
+    )
+    session.add(record)
+    session.flush()
+    _set_aside(session, payment, person_id, name)
+    idempotency.bind(session, f"refund:{record.id}")
+    actor, asked = f"person {person_id}", f"{name}: {kes(wanted)}, {record.status}"
+    note(session, record, "asked", "", record.status, actor, f"{kes(wanted)}. {why}")
+    status = payment.status
+    payment_note(session, payment_id, "refund_asked", status, status, actor, asked)
+    return record.id
+
+
+def _reversal_failed(payment: Payment) -> bool:
+    query = select(Disbursement.id).where(
+        Disbursement.payment_id == payment.id,
+        Disbursement.channel == Channel.REVERSAL,
+        Disbursement.status == OutStatus.FAILED,
+    )
+    return db.session.scalar(query.limit(1)) is not None
+
+
+def _wanted(payment: Payment, refunded: int, amount_cents: int | None) -> int:
     if payment.received_cents is None:
         raise Conflict(f"This payment is {payment.status}: there is no money to send back.")
-    left = payment.received_cents - refunded_cents(session, payment_id)
+    left = payment.received_cents - refunded
     wanted = left if amount_cents is None else amount_cents
     if wanted > left or left == 0:
         raise Conflict(
-            f"{kes(left)} of this payment can be refunded.", details={"refundable": left // 100}
+            f"{kes(left)} of this payment can be refunded.", details={"refundable": left // CENTS}
         )
-    if wanted < 100:
+    if wanted < CENTS:
         raise InvalidAmount
-    refund = Refund(
-        public_ref=new_reference("RFD"),
-        payment_id=payment_id,
-        amount_cents=wanted,
-        reason=reason,
-        status=_first_status(wanted),
-        asked_by=person_id,
+    if wanted % CENTS:
+        whole = wanted - wanted % CENTS
+        raise Conflict(
+            f"{kes(wanted)} are left, and M-Pesa sends whole shillings. Ask for {kes(whole)}.",
+            details={"refundable": whole // CENTS},
+        )
+    return wanted
+
+
+def _set_aside(session: Session, payment: Payment, person_id: int, name: str) -> None:
+    """Keep money that waits for a decision out of its order, now that it goes back."""
+    decided = (
+        update(Credit)
+        .where(
+            Credit.payment_id == payment.id,
+            Credit.standing != Standing.EXACT,
+            Credit.decided_at.is_(None),
+        )
+        .values(
+            decision=Decision.SET_ASIDE,
+            decided_at=now(),
+            decided_by=f"person {person_id}",
+            decided_why=f"refund {name}",
+        )
     )
-    session.add(refund)
-    session.flush()
-    idempotency.bind(session, f"refund:{refund.id}")
-    status, asked = payment.status, f"{refund.public_ref}: {kes(wanted)}, {refund.status}"
-    note(session, payment_id, "refund_asked", status, status, f"person {person_id}", asked)
-    return refund
+    session.execute(decided)
 
 
-def _first_status(amount_cents: int) -> OutStatus:
-    limit = settings().refund_limit_shillings
-    within = limit is None or amount_cents <= limit * 100
-    return OutStatus.QUEUED if within else OutStatus.AWAITING_APPROVAL
+def _approval_reason(amount_cents: int, is_admin: bool) -> str | None:
+    configured = settings()
+    limit = configured.refund_limit_shillings
+    if limit is None or amount_cents <= limit * CENTS:
+        return None
+    released = configured.payout_limit_shillings
+    if is_admin and (released is None or amount_cents <= released * CENTS):
+        return None
+    return f"refunds above {kes(limit * CENTS)} need another person's yes"
 
 
-def _begun_earlier() -> Refund | None:
+def _begun_earlier() -> Disbursement | None:
     subject = idempotency.subject()
-    return db.session.get_one(Refund, int(subject.removeprefix("refund:"))) if subject else None
+    return find(int(subject.removeprefix("refund:")), Kind.REFUND) if subject else None

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from sqlalchemy import func, select
 
-from app.disbursements.models import OutStatus, Refund
+from app.disbursements.models import Disbursement
+from app.disbursements.states import OutStatus
 from app.extensions import db
 from app.payments.models import Payment
 
@@ -19,8 +20,8 @@ def returned_cents(payments: Iterable[Payment]) -> dict[int, int]:
     """
     ids = [payment.id for payment in payments]
     query = (
-        select(Refund.payment_id, func.sum(Refund.amount_cents))
-        .where(Refund.payment_id.in_(ids), Refund.status == OutStatus.COMPLETED)
-        .group_by(Refund.payment_id)
+        select(Disbursement.payment_id, func.sum(Disbursement.amount_cents))
+        .where(Disbursement.payment_id.in_(ids), Disbursement.status == OutStatus.COMPLETED)
+        .group_by(Disbursement.payment_id)
     )
-    return {payment_id: int(cents) for payment_id, cents in db.session.execute(query)}
+    return {payment_id or 0: int(cents) for payment_id, cents in db.session.execute(query)}

@@ -40,11 +40,12 @@ _CERTAIN_REFUSALS: tuple[tuple[str, RefusalKind], ...] = (
     ("merchant does not exist", "credentials"),
     ("unable to lock subscriber", "busy_phone"),
     ("missing iccid", "phone"),
+    ("invalid phone number", "phone"),
 )
 #: Refused by the gateway before M-Pesa saw the request (documented by Safaricom).
-_GATEWAY_THROTTLES = ("500.003.02", "500.003.03")
+GATEWAY_THROTTLES = ("500.003.02", "500.003.03")
 #: The same from Apigee itself, with status 429 (recorded traffic) or 500 (documented by Apigee).
-_APIGEE_THROTTLE = "policies.ratelimit."
+APIGEE_THROTTLE = "policies.ratelimit."
 #: The one 4xx that may be said of a request which had gone through already.
 _REQUEST_TIMEOUT = 408
 #: A firewall's page when an address sends too much (recorded traffic), and the plain word for it.
@@ -74,19 +75,19 @@ def is_usable(response: requests.Response) -> bool:
     if response.status_code < 500:
         return True
     body = body_of(response)
-    is_fault = "fault" in body and not _error_of(body)[0].startswith(_APIGEE_THROTTLE)
+    is_fault = "fault" in body and not error_of(body)[0].startswith(APIGEE_THROTTLE)
     return bool(body) and not is_fault
 
 
 def says_invalid_token(response: requests.Response) -> bool:
     """Recognise a refused token by code and text, since its HTTP status varies by API."""
-    return _names_token(*_error_of(body_of(response)))
+    return names_token(*error_of(body_of(response)))
 
 
 def read_push(response: requests.Response) -> PushAnswer:
     """Type the answer to an STK push."""
     body, status = body_of(response), response.status_code
-    code, message = _error_of(body)
+    code, message = error_of(body)
     if code:
         # A refusal that names a prompt contradicts itself.
         named = "CheckoutRequestID" in body
@@ -95,7 +96,7 @@ def read_push(response: requests.Response) -> PushAnswer:
         return _read_acknowledgement(body)
     if status in TOO_MUCH:
         return PushRefused("throttled", str(status), "Daraja's gateway asks for fewer requests")
-    if _is_refusal(status):
+    if is_refusal(status):
         return PushRefused("other", str(status), "refused by Daraja's gateway")
     return PushUnanswered(f"HTTP {status} without a readable body")
 
@@ -107,14 +108,14 @@ def read_query(response: requests.Response) -> QueryAnswer:
     payment: Daraja has answered 500.001.1001 for payments that it knew (recorded traffic).
     """
     body = body_of(response)
-    code, message = _error_of(body)
+    code, message = error_of(body)
     result_code = _result_code(body)
     if response.status_code != 200 or code or not result_code:
         return QueryUnanswered(f"HTTP {response.status_code} {code} {message}".strip())
     result = stk_result(result_code)
     if result.outcome == "not_final":
         return QueryNotYet()
-    return QueryFinal(result.code, _text(body.get("ResultDesc"), 500) or result.description)
+    return QueryFinal(result.code, read_text(body.get("ResultDesc"), 500) or result.description)
 
 
 def _result_code(body: Mapping[str, Any]) -> str:
@@ -123,23 +124,23 @@ def _result_code(body: Mapping[str, Any]) -> str:
     Whatever is no code (null, an object, ``500.001.1001``) must not pass for an unknown code,
     since an unknown code is an end without money.
     """
-    if _code(body.get("ResponseCode", "0")) != "0":
+    if read_code(body.get("ResponseCode", "0")) != "0":
         return ""
-    code = _code(body.get("ResultCode"))
+    code = read_code(body.get("ResultCode"))
     return code if _RESULT_CODE.fullmatch(code) else ""
 
 
 def _read_acknowledgement(body: Mapping[str, Any]) -> PushAnswer:
     checkout_request_id = body.get("CheckoutRequestID")
-    response_code = _code(body.get("ResponseCode"))
+    response_code = read_code(body.get("ResponseCode"))
     if response_code not in ("", "0"):
         if checkout_request_id:
             return _contradiction(200)
-        text = _text(body.get("ResponseDescription"), 500) or "refused"
+        text = read_text(body.get("ResponseDescription"), 500) or "refused"
         return PushRefused("other", response_code, text)
     named = isinstance(checkout_request_id, str) and _ID.fullmatch(checkout_request_id)
     if response_code == "0" and named:
-        return PushAccepted(_text(body.get("MerchantRequestID"), 128), named.string)
+        return PushAccepted(read_text(body.get("MerchantRequestID"), 128), named.string)
     return PushUnanswered("HTTP 200 without a CheckoutRequestID")
 
 
@@ -152,49 +153,56 @@ def _read_refusal(status: int, code: str, message: str) -> PushAnswer:
     for text, kind in _CERTAIN_REFUSALS:
         if text in lowered:
             return PushRefused(kind, code, message)
-    if code in _GATEWAY_THROTTLES or code.startswith(_APIGEE_THROTTLE):
+    if code in GATEWAY_THROTTLES or code.startswith(APIGEE_THROTTLE):
         return PushRefused("throttled", code, message)
-    if _names_token(code, message):
+    if names_token(code, message):
         return PushRefused("credentials", code, message)
     if "invalid phonenumber" in lowered or "invalid partya" in lowered:
         return PushRefused("phone", code, message)
-    if code.startswith("4") or _is_refusal(status):
+    if code.startswith("4") or is_refusal(status):
         kinds: dict[int, RefusalKind] = {401: "credentials", 429: "throttled"}
         return PushRefused(kinds.get(status, "other"), code, message)
     return PushUnanswered(f"HTTP {status} {code} {message}")
 
 
-def _is_refusal(status: int) -> bool:
+def is_refusal(status: int) -> bool:
+    """Tell whether an HTTP status by itself says that nothing was done."""
     return 400 <= status < 500 and status != _REQUEST_TIMEOUT
 
 
-def _names_token(code: str, message: str) -> bool:
+def names_token(code: str, message: str) -> bool:
+    """Tell whether an error is about the access token."""
     if _TOKEN_FAULT.fullmatch(code):
         return True
     return bool(_TOKEN_CODE.fullmatch(code) and _TOKEN_WORDS.search(message))
 
 
-def _error_of(body: Mapping[str, Any]) -> tuple[str, str]:
+def error_of(body: Mapping[str, Any]) -> tuple[str, str]:
     """Return code and message of an error envelope or an Apigee fault; blanks when neither."""
     if body.get("errorCode") is not None:
-        message = _QUOTED_TOKEN.sub(r"\1***", _text(body.get("errorMessage"), 500))
-        return _text(body["errorCode"], 64) or "error", message
+        message = _QUOTED_TOKEN.sub(r"\1***", read_text(body.get("errorMessage"), 500))
+        return read_text(body["errorCode"], 64) or "error", message
     fault = body.get("fault")
     if isinstance(fault, dict):
         detail = fault.get("detail")
         code = detail.get("errorcode") if isinstance(detail, dict) else None
-        return _text(code, 64) or "fault", _text(fault.get("faultstring"), 500)
+        return read_text(code, 64) or "fault", read_text(fault.get("faultstring"), 500)
     return "", ""
 
 
-def _code(value: object) -> str:
+def read_code(value: object) -> str:
     """Return a code as text: Daraja writes them as strings and as numbers."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
-    return _text(value, 64).strip().removesuffix(".0")
+    return read_text(value, 64).strip().removesuffix(".0")
 
 
-def _text(value: object, length: int) -> str:
+def read_id(value: object) -> str | None:
+    """Return an id of Daraja's, or None for what is none."""
+    return value if isinstance(value, str) and _ID.fullmatch(value) else None
+
+
+def read_text(value: object, length: int) -> str:
     """Return a text that a log and a database can hold: no line breaks, NUL or half characters."""
     if value is None or isinstance(value, dict | list):
         return ""

@@ -6,6 +6,7 @@ reached the phone) or unanswered (nobody knows). The last is a fact to act on, n
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -99,3 +100,8 @@ class StkCallback:
     def is_doubtful(self) -> bool:
         """A success without a readable amount or receipt proves nothing by itself."""
         return self.is_success and (self.amount_cents is None or self.receipt is None)
+
+
+def plain(text: str) -> str:
+    """Keep what every part of Daraja takes: letters, digits, a few marks and single blanks."""
+    return " ".join(re.sub(r"[^A-Za-z0-9 ._-]", " ", text).split()) or "Payment"

@@ -158,6 +158,24 @@ _ROWS: Final = (
     ),
 )
 
+#: Which of Daraja's services says a code: the same number means different things.
+Api = Literal["stk", "b2c"]
+
+#: Integration guides' words for the codes that people meet most. Their 2001 is right of a payout;
+#: of a prompt it is a wrong PIN (recorded traffic).
+_MEANINGS: Final[Mapping[tuple[Api, str], str]] = MappingProxyType(
+    {
+        ("stk", "0"): "Success",
+        ("stk", "1"): "Insufficient funds",
+        ("stk", "1032"): "User cancelled transaction",
+        ("stk", "1037"): "Timeout - user didn't enter PIN",
+        ("stk", "2001"): "Wrong PIN",
+        ("b2c", "0"): "Success",
+        ("b2c", "1"): "Insufficient funds",
+        ("b2c", "2001"): "Invalid initiator credentials",
+    }
+)
+
 STK_RESULTS: Final[Mapping[str, ResultCode]] = MappingProxyType({row.code: row for row in _ROWS})
 
 
@@ -171,3 +189,8 @@ def stk_result(code: object) -> ResultCode:
     return STK_RESULTS.get(text) or ResultCode(
         text, "Unknown result code.", "declined", False, "unknown"
     )
+
+
+def meaning(api: Api, code: str | None) -> str | None:
+    """Say in a guide's few words what a code means; None for one that guides leave out."""
+    return _MEANINGS.get((api, code or ""))

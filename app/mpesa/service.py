@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import logging
-import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -21,7 +20,9 @@ from app.mpesa.messages import (
     QueryAnswer,
     QueryUnanswered,
     StkPush,
+    plain,
 )
+from app.mpesa.phone import masked
 from app.mpesa.settings import MpesaSettings
 from app.mpesa.tokens import TokenCache
 from app.mpesa.transport import NotSent, TokenRefused, Transport
@@ -34,11 +35,6 @@ ACCOUNT_REFERENCE_LENGTH = 12
 DESCRIPTION_LENGTH = 13
 #: Prompts and questions about them share a road, apart from money out.
 ROAD = "stk"
-
-
-def _plain(text: str) -> str:
-    """Keep what every part of Daraja takes: letters, digits, a few marks and single blanks."""
-    return " ".join(re.sub(r"[^A-Za-z0-9 ._-]", " ", text).split()) or "Payment"
 
 
 def password(shortcode: str, passkey: str, timestamp: str) -> str:
@@ -67,11 +63,19 @@ class MpesaService:
     def push(self, prompt: StkPush) -> PushAnswer:
         """Ask Daraja to show a prompt on a phone. Sent at most once."""
         url, body = self.settings.push_url, self._push_body(prompt)
+        logger.info(
+            "STK push request: KES %s for %s from %s",
+            prompt.amount,
+            body["AccountReference"],
+            masked(prompt.phone),
+        )
         try:
             response = self._daraja.move(url, body, ROAD)
         except TokenRefused as error:
+            logger.error("STK push: not sent, HTTP %s: %s", error.status, error)
             return PushRefused("credentials", str(error.status), str(error))
         except NotSent as error:
+            logger.warning("STK push: not sent (%s)", error)
             return PushRefused(error.kind, "not_sent", str(error))
         except requests.RequestException as error:
             logger.warning("STK push: no answer (%s)", type(error).__name__)
@@ -86,9 +90,12 @@ class MpesaService:
         try:
             response = self._daraja.question(url, body, ROAD)
         except (TokenRefused, NotSent) as error:
+            logger.warning("STK query of %s: not sent (%s)", checkout_request_id, error)
             return QueryUnanswered(str(error))
         except requests.RequestException as error:
-            return QueryUnanswered(type(error).__name__)
+            why = type(error).__name__
+            logger.warning("STK query of %s: no answer (%s)", checkout_request_id, why)
+            return QueryUnanswered(why)
         answer = read_query(response)
         logger.info("STK query of %s: %s", checkout_request_id, answer)
         return answer
@@ -114,8 +121,8 @@ class MpesaService:
             "PartyB": self.settings.shortcode,
             "PhoneNumber": prompt.phone,
             "CallBackURL": prompt.callback_url,
-            "AccountReference": _plain(prompt.account_reference)[:ACCOUNT_REFERENCE_LENGTH],
-            "TransactionDesc": _plain(prompt.description)[:DESCRIPTION_LENGTH],
+            "AccountReference": plain(prompt.account_reference)[:ACCOUNT_REFERENCE_LENGTH],
+            "TransactionDesc": plain(prompt.description)[:DESCRIPTION_LENGTH],
         }
 
     def _query_body(self, checkout_request_id: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from app.orders.models import Order
 from app.orders.states import OrderStatus
 from app.payments.evidence import Outcome
 from app.payments.models import Credit, Payment
+from app.payments.postings import post_correction, post_credit, post_placed
 from app.payments.states import Standing
 
 
@@ -44,9 +45,12 @@ def record_credit(session: Session, payment: Payment, standing: Standing, outcom
     }
     waiting = _unmatched(session, outcome.receipt)
     if waiting is None:
-        session.add(Credit(receipt=outcome.receipt, phone=payment.phone, **values))
+        credit = Credit(receipt=outcome.receipt, phone=payment.phone, **values)
+        session.add(credit)
         session.flush()
+        post_credit(session, credit, payment.public_ref)
         return
+    believed_cents = waiting.amount_cents
     took_over = (
         update(Credit)
         .where(Credit.id == waiting.id, Credit.payment_id.is_(None), Credit.decided_at.is_(None))
@@ -54,6 +58,10 @@ def record_credit(session: Session, payment: Payment, standing: Standing, outcom
     )
     if rows_changed(session, took_over) != 1:
         raise LostRace
+    credit = session.get_one(Credit, waiting.id, populate_existing=True)
+    post_correction(session, credit, believed_cents)
+    if standing is Standing.EXACT:
+        post_placed(session, credit)
 
 
 def _unmatched(session: Session, receipt: str | None) -> Credit | None:

@@ -21,6 +21,7 @@ from app.orders import service as orders
 from app.orders.models import Order
 from app.orders.states import OrderEvent, OrderStatus
 from app.payments.models import Credit, Payment
+from app.payments.postings import post_placed
 from app.payments.queries import amount_paid_cents, live_attempt
 from app.payments.settle import move, persistently
 from app.payments.states import Decision, Event, Standing
@@ -161,6 +162,8 @@ def _mark(
     )
     if rows_changed(session, decided) != 1:
         raise Conflict("Somebody has decided this already.")
+    if decision is not Decision.SET_ASIDE:
+        post_placed(session, session.get_one(Credit, credit.id, populate_existing=True))
 
 
 def _clear_payment(session: Session, credit: Credit, person: Person, why: str) -> None:

@@ -23,7 +23,7 @@ from app.mpesa.messages import QueryAnswer, QueryFinal
 from app.mpesa.settings import MissingSettings
 from app.orders import service as orders
 from app.orders.states import OrderEvent
-from app.payments import inbox, strays
+from app.payments import inbox, strays, suspicion
 from app.payments.asking import ask_soon
 from app.payments.evidence import Evidence, Outcome
 from app.payments.models import Payment
@@ -98,6 +98,7 @@ def sweep() -> int:
         _guarded(strays.ask, inbox_id)
     inbox.prune()
     idempotency.prune()
+    suspicion.warn()
     return len(due) + len(unhandled) + len(unknown) + len(overdue)
 
 

@@ -30,6 +30,7 @@ from app.payments.asking import ask_soon
 from app.payments.evidence import Evidence, Outcome
 from app.payments.models import InboxMessage, Payment
 from app.payments.schedule import pause_after
+from app.payments.sealing import SealedBody, kept, opened
 from app.payments.settle import RECEIPT_REUSED, settle
 
 logger = logging.getLogger("payments.mpesa")
@@ -88,7 +89,7 @@ def ingest(
         "path": path[:255],
         "peer": peer[:64],
         "headers": {name: headers[name][:255] for name in _KEPT_HEADERS if name in headers},
-        "raw": raw,
+        "raw": kept(raw),
         "origin_proven": origin_proven,
         "token_payment_id": token_payment_id,
         "received_at": now(),
@@ -98,10 +99,13 @@ def ingest(
 
 
 def handle(inbox_id: int) -> str:
-    """Understand a kept callback and act on it; return the verdict, which is kept beside it."""
+    """Understand a kept callback and act on it; return the verdict, which is kept beside it.
+
+    Raises SealedBody, and whatever the database raises.
+    """
     message = db.session.get_one(InboxMessage, inbox_id)
     try:
-        callback = read_stk_callback(message.raw)
+        callback = read_stk_callback(opened(message.raw))
     except Unreadable as error:
         return _close(inbox_id, f"unreadable: {error}", None, None)
     payment, token_fits = _match(message, callback)
@@ -134,7 +138,8 @@ def _note_failure(inbox_id: int, error: Exception) -> None:
         message = session.get_one(InboxMessage, inbox_id, populate_existing=True)
         message.tries += 1
         message.next_try_at = now() + pause_after(message.tries)
-        message.verdict = f"not acted on yet, tried {message.tries}x: {type(error).__name__}"
+        why = str(error) if isinstance(error, SealedBody) else type(error).__name__
+        message.verdict = f"not acted on yet, tried {message.tries}x: {why}"
 
 
 def dry_run(inbox_id: int) -> Rehearsed:
@@ -185,18 +190,27 @@ def receipt_told(payment_id: int) -> str | None:
     changed by its payer.
     """
     has_token = case((InboxMessage.token_payment_id == payment_id, 1), else_=0)
-    kept = db.session.scalars(
+    told = db.session.scalars(
         select(InboxMessage)
         .where(InboxMessage.payment_id == payment_id)
         .order_by(has_token.desc(), InboxMessage.id.desc())
         .limit(_OVERTAKERS)
     )
-    for message in kept:
-        callback = read_stk_callback(message.raw)
+    for message in told:
+        callback = _read_again(message)
         proven = message.origin_proven or message.token_payment_id == payment_id
-        if callback.is_success and callback.receipt and proven:
+        if callback and callback.is_success and callback.receipt and proven:
             return callback.receipt
     return None
+
+
+def _read_again(message: InboxMessage) -> StkCallback | None:
+    """Read a callback that was understood before, unless the key it was kept with is gone."""
+    try:
+        return read_stk_callback(opened(message.raw))
+    except SealedBody as error:
+        logger.error("callback %s: %s", message.id, error)
+        return None
 
 
 def prune(limit: int = 1000) -> None:

@@ -12,8 +12,9 @@ from redis.retry import Retry
 from app.config import Settings
 from app.mpesa.breaker import Breakers
 from app.mpesa.service import MpesaService
-from app.mpesa.settings import MissingSettings
+from app.mpesa.settings import MissingSettings, MpesaSettings
 from app.mpesa.tokens import TokenCache
+from app.mpesa.transport import Transport
 from app.mpesa.wires import Wires
 from app.payments.token_store import DatabaseShelf
 from app.settings.service import mpesa_settings
@@ -40,6 +41,11 @@ def prepare(app: Flask) -> None:
 def mpesa() -> MpesaService:
     """Return the service for the present settings. Raises MissingSettings."""
     return MpesaService(mpesa_settings(), *_shared())
+
+
+def transport(account: MpesaSettings) -> Transport:
+    """Return the road to Daraja for other requests of the same account."""
+    return Transport(account, *_shared())
 
 
 def is_configured() -> bool:

@@ -7,6 +7,7 @@ the same transaction, and the news goes out after its commit.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -20,7 +21,7 @@ from app.core import outbox
 from app.core.clock import now
 from app.core.money import kes
 from app.core.statements import rows_changed
-from app.core.unit_of_work import transaction
+from app.core.unit_of_work import after_commit, transaction
 from app.mpesa.result_codes import stk_result
 from app.orders import service as orders
 from app.orders.models import Order
@@ -35,6 +36,8 @@ from app.payments.signals import announcement_staged
 from app.payments.states import LIVE, UNPAID_ENDS, Event, Standing, Status, target_of
 from app.payments.timeline import flag, note
 from app.payments.words import reason_of
+
+logger = logging.getLogger("payments.mpesa")
 
 #: The topic of news about a payment, and the name of its Socket.IO event.
 PAYMENT_UPDATE = "payment_update"
@@ -99,6 +102,8 @@ def move(
     if rows_changed(session, compare_and_set) != 1:
         raise LostRace
     note(session, payment_id, event, source, target, actor, why)
+    told = f"payment {payment.public_ref}: {source} -> {target} ({event})"
+    after_commit(lambda: logger.info(told))
     _announce(session, _fresh(session, payment_id))
     return True
 

@@ -12,6 +12,7 @@ from app.core.limiting import spend
 from app.core.reading import whole_body
 from app.extensions import db
 from app.limits import UNPROVEN_CALLBACKS
+from app.monitoring import redact
 from app.mpesa.origin import is_proven
 from app.payments import inbox
 from app.settings.service import settings
@@ -27,13 +28,13 @@ def receive_stk_callback(request: Request) -> ResponseReturnValue:
     The acknowledgement says only that the body is kept. Nothing that goes wrong afterwards is
     Daraja's business: the sweep finds what was kept and not handled.
     """
-    raw = _body(request)
+    raw = callback_body(request)
     peer = request.remote_addr or ""
     origin_proven = is_proven(peer, settings().callback_networks)
     token_payment_id = inbox.payment_of_token(request.args.get("token"))
-    logger.info("M-Pesa callback RAW: %s", raw.decode("utf-8", "replace"))
+    log_raw(raw)
     if not origin_proven and token_payment_id is None:
-        _spend_unproven(peer)
+        spend_unproven(peer)
     inbox_id = inbox.ingest(
         raw=raw,
         path=request.path,
@@ -49,13 +50,27 @@ def receive_stk_callback(request: Request) -> ResponseReturnValue:
     return jsonify(ACCEPTED)
 
 
-def _body(request: Request) -> bytes:
+def callback_body(request: Request) -> bytes:
+    """Return what was posted, as far as callbacks may be long. Raises RequestEntityTooLarge."""
     request.max_content_length = inbox.MAX_BODY_BYTES
     return whole_body(request)
 
 
-def _spend_unproven(peer: str) -> None:
+def log_raw(raw: bytes) -> None:
+    """Write the body down; in production no log, wherever it goes, gets a whole phone number."""
+    told = raw.decode("utf-8", "replace")
+    logger.info("M-Pesa callback RAW: %s", redact(told) if settings().is_production else told)
+
+
+def spend_unproven(peer: str) -> None:
+    """Count a body that comes without any proof. Raises RateLimited."""
     if not spend(UNPROVEN_CALLBACKS, "unproven-callback", peer):
+        if spend("1/hour", "suspicion", "flood", peer):
+            logger.warning(
+                "suspicious: a flood of callbacks without proof, %s: more than %s are refused",
+                peer,
+                UNPROVEN_CALLBACKS,
+            )
         raise RateLimited(
             "Too many callbacks without proof from this address.", retry_after_seconds=60
         )

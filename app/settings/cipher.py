@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+
 from cryptography.fernet import Fernet, InvalidToken
 
+from app.config import SHORTEST_SECRET
 from app.core.errors import LipaError, ProviderUnavailable
 
 
@@ -12,8 +16,8 @@ class NoEncryptionKey(LipaError):
 
     status = 503
     message = (
-        "SETTINGS_ENCRYPTION_KEY is not set, or is not 32 bytes in URL-safe base64: run "
-        "`make run` once, or set it. Nothing was stored."
+        "SETTINGS_ENCRYPTION_KEY is not set, or too short: run `make run` once, or set it to a "
+        "long random text. Nothing was stored."
     )
 
 
@@ -27,11 +31,17 @@ class UnreadableSetting(ProviderUnavailable):
 
 
 def cipher(key: str | None) -> Fernet:
-    """Return the cipher of a key. Raises NoEncryptionKey."""
+    """Return the cipher of a key. Raises NoEncryptionKey.
+
+    A key is 32 bytes in URL-safe base64, as `make run` writes one. Of any other long text the
+    SHA-256 is the key, so that no shop fails to keep what it must for the form of its secret.
+    """
+    if not key or len(key) < SHORTEST_SECRET:
+        raise NoEncryptionKey
     try:
-        return Fernet(key or "")
-    except ValueError as error:
-        raise NoEncryptionKey from error
+        return Fernet(key)
+    except ValueError:
+        return Fernet(base64.urlsafe_b64encode(hashlib.sha256(key.encode()).digest()))
 
 
 def unseal(sealed: bytes, key: str | None) -> str:

@@ -153,7 +153,7 @@ def callback_url() -> str:
     With PUBLIC_URL=auto the ngrok agent is asked, unless an address is set. Raises
     UnreadableSetting, NoTunnel, and RuntimeError inside a transaction.
     """
-    return mpesa_settings().callback_url or _public_root() + CALLBACK_PATH
+    return mpesa_settings().callback_url or public_root() + CALLBACK_PATH
 
 
 def mpesa_settings() -> MpesaSettings:
@@ -197,7 +197,7 @@ def _standing(key: Key, configured: Settings, row: Setting | None) -> Standing:
     return Standing(key, default, Source.DEFAULT if default else Source.NOWHERE, row)
 
 
-def _public_root() -> str:
+def public_root() -> str:
     configured = settings()
     if configured.public_root is not None:
         return configured.public_root

@@ -11,7 +11,11 @@
  */
 const CLIENT = "../vendor/socket.io-client-4.8.4/socket.io.esm.min.js";
 
-export const WebSocketMessageType = Object.freeze({ PAYMENT_UPDATE: "payment_update" });
+export const WebSocketMessageType = Object.freeze({
+  PAYMENT_UPDATE: "payment_update",
+  /** How money out stands, as admins alone hear it. */
+  PAYOUT_UPDATE: "payout_update",
+});
 
 const KNOWN_TYPES = new Set(Object.values(WebSocketMessageType));
 

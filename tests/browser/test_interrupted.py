@@ -121,7 +121,7 @@ def test_whoever_was_signed_out_before_paying_finds_the_cart_again(
 def test_after_two_minutes_of_silence_the_page_says_so_and_check_again_finds_the_payment(
     shopper: Shopper, handset: Handset, simulator: Daraja, console: Console
 ):
-    """S2-40, S4-60 to S4-62, S4-65, S4-67, C-21: 24 polls, then a person asks by hand."""
+    """S2-40, S4-60, S4-61, S4-62, S4-65, S4-67, C-21: 24 polls, then a person asks by hand."""
     console.expect("WebSocket connection")
     block_sockets(shopper.context)
     shopper.context.clock.install()

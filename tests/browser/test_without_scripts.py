@@ -38,7 +38,7 @@ def _handset(new_context: NewContext, msisdn: str) -> Handset:
 def test_without_scripts_an_order_is_paid_on_a_phone_without_scripts_and_has_its_receipt(
     shopper: Shopper, new_context: NewContext, simulator: Daraja
 ):
-    """S2-33 to S2-37, S2-41, S4-03 to S4-05: nothing on this road needs JavaScript."""
+    """S2-33 to S2-37, S2-41, S4-03, S4-04, S4-05: nothing on this road needs JavaScript."""
     shopper.go_to_checkout()
     shopper.press_pay()
     page = shopper.page

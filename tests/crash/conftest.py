@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from tests.crash.paymaster import Paymaster
 from tests.crash.shop import crashing_shop
 from tests.crash.till import Till
 
@@ -27,6 +28,12 @@ def tills() -> Iterator[Tills]:
         yield till_on
 
 
+@pytest.fixture(scope="package")
+def paymasters() -> dict[Till, Paymaster]:
+    """The admins of each shop: they sign in once."""
+    return {}
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def till(request: pytest.FixtureRequest, tills: Tills) -> Iterator[Till]:
     """A shop that is open, whatever the test before has left behind, and dies of nothing yet."""
@@ -43,3 +50,11 @@ def till(request: pytest.FixtureRequest, tills: Tills) -> Iterator[Till]:
         found.shop.start()
     yield found
     found.shop.death.disarm()
+
+
+@pytest.fixture
+def paymaster(till: Till, paymasters: dict[Till, Paymaster]) -> Paymaster:
+    """The admins of that shop, who pay out."""
+    if till not in paymasters:
+        paymasters[till] = Paymaster(till)
+    return paymasters[till]

@@ -56,6 +56,15 @@ class Daraja:
         found: list[dict[str, Any]] = self._get("ledger")["entries"]
         return found
 
+    def money_out(self) -> list[dict[str, Any]]:
+        """What has left shops, oldest first."""
+        found: list[dict[str, Any]] = self._get("ledger")["money_out"]
+        return found
+
+    def refused_with(self, code: str) -> list[dict[str, Any]]:
+        """Requests that were lately answered by this error."""
+        return [row for row in self._get("requests")["requests"] if row["errorCode"] == code]
+
     def moved(self) -> dict[str, int]:
         """Shillings that really moved, by the AccountReference of their prompt."""
         sums: dict[str, int] = defaultdict(int)

@@ -32,16 +32,36 @@ _counting = threading.Lock()
 _reached: dict[str, int] = {}
 
 #: A part of Daraja's paths, and what a request to it is called here.
-_CALLS = {"stkpush/": "push", "stkpushquery/": "query", "oauth/": "token"}
+_CALLS = {
+    "stkpush/": "push",
+    "stkpushquery/": "query",
+    "oauth/": "token",
+    "b2c/": "b2c",
+    "reversal/": "reversal",
+    "transactionstatus/": "status",
+}
 
 
 def lay() -> None:
     """Put every moment in its place. To be called once, after the application is imported."""
     from app.core import unit_of_work
     from app.mpesa.service import MpesaService
+
+    for name, function in (_money_in() | _money_out()).items():
+        replace_everywhere(function, _scoped(name, function))
+    for name, method in (("push", MpesaService.push), ("query", MpesaService.query)):
+        setattr(MpesaService, method.__name__, _scoped(name, method))
+    replace_everywhere(unit_of_work.transaction, _watched(unit_of_work.transaction))
+    event.listen(Session, "before_commit", lambda _session: _commit_reaches("before_commit"))
+    event.listen(Session, "after_commit", lambda _session: _commit_reaches("after_commit"))
+    _watch_the_wire()
+
+
+def _money_in() -> dict[str, Callable[..., Any]]:
+    """What happens to a payment, by the name that its moments have here."""
     from app.payments import engine, inbox, initiate, settle, webhook
 
-    functions: dict[str, Callable[..., Any]] = {
+    return {
         "initiate": initiate.initiate,
         "intent": initiate._write_intent,
         "answer": initiate.record_answer,
@@ -52,14 +72,27 @@ def lay() -> None:
         "ask": engine.ask,
         "sweep": engine.sweep,
     }
-    for name, function in functions.items():
-        replace_everywhere(function, _scoped(name, function))
-    for name, method in (("push", MpesaService.push), ("query", MpesaService.query)):
-        setattr(MpesaService, method.__name__, _scoped(name, method))
-    replace_everywhere(unit_of_work.transaction, _watched(unit_of_work.transaction))
-    event.listen(Session, "before_commit", lambda _session: _commit_reaches("before_commit"))
-    event.listen(Session, "after_commit", lambda _session: _commit_reaches("after_commit"))
-    _watch_the_wire()
+
+
+def _money_out() -> dict[str, Callable[..., Any]]:
+    """What happens to a payout or a refund, by the name that its moments have here."""
+    from app.disbursements import approvals, asking, machine, refunds, results, sending
+    from app.disbursements import webhook as doors
+    from app.suppliers import payouts
+
+    return {
+        "payout": payouts.ask,
+        "refund": refunds.ask,
+        "approve": approvals.approve,
+        "send": sending.send,
+        "claim": sending._claim,
+        "record": sending.record_answer,
+        "result": doors.receive_result,
+        "keep": results.ingest,
+        "hear": results.handle,
+        "conclude": machine.conclude,
+        "question": asking._claim,
+    }
 
 
 def replace_everywhere(original: object, substitute: object) -> None:

@@ -2,16 +2,21 @@
 
 ``python -m tests.crash.launcher`` takes one command a line. ``serve`` makes a process group that
 runs what ``python run.py`` runs, and answers with its number. ``sweep`` makes one that does the
-engine's round once, as a second worker would, and answers with its exit status.
+engine's round once, as a second worker would, and answers with its exit status. ``["…", [...]]``
+is a flask command in words, and the file that it speaks to; its exit status is answered too.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
+
+from flask.cli import FlaskGroup
 
 import run
 
@@ -19,6 +24,7 @@ import run
 # there to be wrapped or set.
 from app import assembly as _assembly  # noqa: F401
 from app import create_app
+from app.disbursements import engine as money_out
 from app.monitoring import configure_logging
 from app.payments import engine
 from tests.crash import hooks
@@ -31,7 +37,16 @@ PACE: dict[str, object] = {
     "app.payments.schedule._BACK_OFF_SECONDS": (1, 1, 1, 1, 2, 2, 3, 5, 10, 20),
     "app.payments.schedule.QUIET_SECONDS": 2,
     "app.payments.initiate.FOLLOWER_WAIT_SECONDS": 0.2,
+    "app.payments.inbox.HANDLING_SECONDS": 1,
     "app.core.idempotency.LEASE_SECONDS": 1,
+    "app.disbursements.approvals.SEND_SECONDS": 0.5,
+    "app.disbursements.sending.FIRST_ASK_SECONDS": 1,
+    "app.disbursements.sending._AGAIN_SECONDS": (1, 1, 2, 5),
+    "app.disbursements.sending.HELD_SECONDS": 1,
+    "app.disbursements.asking._BACK_OFF_SECONDS": (1, 1, 1, 2, 3, 5, 10),
+    "app.disbursements.asking.MINIMUM_PAUSE_SECONDS": 1,
+    "app.disbursements.results.HANDLING_SECONDS": 1,
+    "app.disbursements.engine.RESULT_WAIT_SECONDS": 1,
 }
 LOG_FILE = "CRASH_LOG"
 
@@ -47,6 +62,10 @@ def main() -> None:
                 print(_fork(_serve), flush=True)
             case "sweep":
                 print(os.waitpid(_fork(_sweep), 0)[1], flush=True)
+            case order:
+                file, arguments = json.loads(order)
+                child = _fork(partial(_command, arguments), file)
+                print(os.waitpid(child, 0)[1], flush=True)
 
 
 def quicken() -> None:
@@ -71,17 +90,22 @@ def _sweep() -> None:
     configure_logging()
     with create_app().app_context():
         engine.sweep()
+        money_out.sweep()
 
 
-def _fork(work: Callable[[], None]) -> int:
-    """Run ``work`` in a process group of its own, whose output goes to the log."""
+def _command(arguments: list[str]) -> None:
+    FlaskGroup(create_app=create_app, load_dotenv=False).main(arguments, prog_name="flask")
+
+
+def _fork(work: Callable[[], None], output: str | None = None) -> int:
+    """Run ``work`` in a process group of its own. What it prints goes to a file, or to the log."""
     child = os.fork()
     if child:
         return child
     status = 1
     try:
         os.setsid()
-        _speak_to(os.environ[LOG_FILE])
+        _speak_to(output, os.environ[LOG_FILE])
         work()
         status = 0
     except SystemExit as end:
@@ -97,10 +121,11 @@ def _fork(work: Callable[[], None]) -> int:
         os._exit(status)
 
 
-def _speak_to(log: str) -> None:
+def _speak_to(output: str | None, log: str) -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
-    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    for source, target in ((nothing, 0), (output, 1), (output, 2)):
+    errors = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    printed = errors if output is None else os.open(output, os.O_WRONLY)
+    for source, target in ((nothing, 0), (printed, 1), (errors, 2)):
         os.dup2(source, target)
 
 

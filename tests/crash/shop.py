@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import requests
 from cryptography.fernet import Fernet
@@ -54,6 +57,7 @@ class Launcher:
         command = [sys.executable, "-m", "tests.crash.launcher"]
         pipe = subprocess.PIPE
         self._log = log
+        self._one_at_a_time = threading.Lock()
         with log.open("ab") as said:
             self._process = subprocess.Popen(
                 command, cwd=ROOT, env=env, stdin=pipe, stdout=pipe, stderr=said, text=True
@@ -63,9 +67,10 @@ class Launcher:
     def tell(self, command: str) -> int:
         """Give a command; return the number that it is answered with."""
         assert self._process.stdin
-        self._process.stdin.write(f"{command}\n")
-        self._process.stdin.flush()
-        return int(self._hear())
+        with self._one_at_a_time:
+            self._process.stdin.write(f"{command}\n")
+            self._process.stdin.flush()
+            return int(self._hear())
 
     def close(self) -> None:
         assert self._process.stdin
@@ -135,14 +140,20 @@ class Shop:
 
         Raises ServiceFailedError when it fails.
         """
-        command = [sys.executable, "-m", "flask", *arguments]
-        done = subprocess.run(
-            command, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=START_SECONDS
-        )
-        if done.returncode != 0:
-            said = done.stdout + done.stderr
-            raise ServiceFailedError(f"flask {arguments[0]}: {said[-LOG_TAIL_CHARACTERS:]}")
-        return done.stdout
+        status, said = self._flask(arguments)
+        if status != 0:
+            raise ServiceFailedError(f"flask {arguments[0]}: {said}{self.log_tail()}")
+        return said
+
+    def complaints(self, *arguments: str) -> list[str]:
+        """Run a flask command that names what is wrong; return its lines, none when all is well."""
+        status, said = self._flask(arguments)
+        return [*said.splitlines(), self.log_tail()] if status else []
+
+    def _flask(self, arguments: tuple[str, ...]) -> tuple[int, str]:
+        with NamedTemporaryFile(dir=self._log.parent) as output:
+            status = self._launcher.tell(json.dumps([output.name, arguments]))
+            return os.waitstatus_to_exitcode(status), output.read().decode()
 
     def start(self) -> None:
         """Start the server and wait until it answers. Raises ServiceFailedError."""

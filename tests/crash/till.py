@@ -135,7 +135,7 @@ class Till:
 
     def wait_until_ended(self, sale: Sale) -> None:
         """Wait until no attempt of a sale is live, whatever its books say."""
-        self._wait_with_sweeps(
+        self.wait_with_sweeps(
             lambda: [
                 f"{row['transaction_id']} is live"
                 for row in self.buyer.order(sale.order)["payments"]
@@ -148,20 +148,15 @@ class Till:
 
         Raises AssertionError with what does not agree when that takes more than CALM_SECONDS.
         """
-        self._wait_with_sweeps(lambda: self._unrest(sales))
+        self.wait_with_sweeps(lambda: self._unrest(sales))
         for sale in sales:
             books.check_at_most_one_live_prompt(self._prompts(sale), self.daraja.ledger())
 
-    def moved_in_all(self, sales: Sequence[Sale]) -> int:
-        """Shillings that really moved for these sales."""
-        moved = self.daraja.moved()
-        return sum(moved.get(sale.order.reference, 0) for sale in sales)
+    def wait_with_sweeps(self, unrest: Callable[[], list[str]]) -> None:
+        """Wait until there is nothing to tell, with the engine's rounds in between.
 
-    def booked_in_all(self, sales: Sequence[Sale]) -> int:
-        """Shillings that the shop's books say have come in for these sales."""
-        return sum(self.buyer.order(sale.order)["amount_paid"] for sale in sales)
-
-    def _wait_with_sweeps(self, unrest: Callable[[], list[str]]) -> None:
+        Raises AssertionError with what there still is after CALM_SECONDS.
+        """
         started = time.monotonic()
         next_sweep = started + SWEEP_EVERY_SECONDS
         while found := unrest():
@@ -171,6 +166,15 @@ class Till:
                 assert self.shop.sweep() == 0, self.shop.log_tail()
                 next_sweep = time.monotonic() + SWEEP_EVERY_SECONDS
             time.sleep(LOOK_EVERY_SECONDS)
+
+    def moved_in_all(self, sales: Sequence[Sale]) -> int:
+        """Shillings that really moved for these sales."""
+        moved = self.daraja.moved()
+        return sum(moved.get(sale.order.reference, 0) for sale in sales)
+
+    def booked_in_all(self, sales: Sequence[Sale]) -> int:
+        """Shillings that the shop's books say have come in for these sales."""
+        return sum(self.buyer.order(sale.order)["amount_paid"] for sale in sales)
 
     def _unrest(self, sales: tuple[Sale, ...]) -> list[str]:
         moved, answers = self.daraja.moved(), self.daraja.deliveries()

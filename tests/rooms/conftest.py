@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from unittest import mock
 
 import pytest
 from flask import Flask
@@ -14,6 +15,8 @@ from tests.support.daraja import FakeDaraja
 # How long an example takes says something about the machine, and nothing about the program.
 settings.register_profile("rooms", deadline=None)
 settings.load_profile("rooms")
+#: Whoever asks for a refund waits no longer than this for a result that a test does not post.
+RESULT_WAIT_SECONDS = 0.2
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +49,8 @@ def shop(_application: Flask, _daraja: FakeDaraja) -> Iterator[Shop]:
     """
     shop = Shop(_application, _daraja)
     shop.empty()
-    yield shop
+    with mock.patch("app.disbursements.engine.RESULT_WAIT_SECONDS", RESULT_WAIT_SECONDS):
+        yield shop
     # Whatever a test did to them, the books must add up.
     assert shop.written_by_hand or shop.violations() == []
     shop.restore_settings()

@@ -39,6 +39,7 @@ def stern_terminal() -> Iterator[Terminal]:
 def test_every_callback_is_handled_rightly_and_no_phone_is_left_ringing(
     terminal: Terminal, shop: LiveShop
 ) -> None:
+    """S4-54, S4-79, S4-125."""
     said = terminal.run(SCRIPT)
     assert said.status == 0, said.everything
     lines = [line for line in said.out.splitlines() if ": posted " in line]

@@ -32,6 +32,7 @@ def ledger_of(shop: LiveShop) -> list[dict[str, object]]:
 def test_a_payment_by_the_self_approving_number_ends_paid_with_a_receipt(
     terminal: Terminal, shop: LiveShop
 ) -> None:
+    """S4-53, S4-24, S4-57: signed in, ordered, paid and followed to the receipt."""
     said = terminal.run(SCRIPT)
     assert said.status == 0, said.everything
     assert "Paid." in said.out
@@ -126,6 +127,7 @@ def test_no_whole_phone_number_and_no_password_is_printed(
 
 
 def test_another_python_hands_over_to_the_project_s_own(terminal: Terminal) -> None:
+    """S4-53: plain `python`, whichever that is."""
     base = Path(sys.base_prefix) / "bin" / "python3"
     said = terminal.run(SCRIPT, python=str(base))
     assert said.status == 0, said.everything

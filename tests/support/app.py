@@ -17,7 +17,7 @@ import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
-from sqlalchemy import select, text
+from sqlalchemy import Connection, select, text
 from werkzeug.test import TestResponse
 
 from app import assembly, create_app
@@ -28,6 +28,7 @@ from app.accounts.tokens import access_token, refresh_token
 from app.config import ROOT, Settings
 from app.core.clock import now, steadiness
 from app.core.unit_of_work import transaction
+from app.disbursements.signals import turn_wanted
 from app.extensions import db, limiter
 from app.invariants import Violation, violations
 from app.orders.models import Order, Product
@@ -35,13 +36,14 @@ from app.payments import engine, provider, questions
 from app.payments.models import Credit, InboxMessage, Payment, TimelineEntry
 from app.payments.questions import Question
 from app.payments.signals import check_wanted, payment_watched
-from tests.support.daraja import FakeDaraja, html
+from tests.support.daraja import FakeDaraja, html, paid
+from tests.support.money_out import SAFARICOM as SAFARICOM
+from tests.support.money_out import MoneyOut
 
 PASSWORD = "a long enough password"
 PHONE = "0712345678"
 CALLBACK_PATH = "/api/payments/mpesa/callback"
-#: On Safaricom's published list, and on nobody's.
-SAFARICOM = "196.201.212.69"
+#: On nobody's list of Daraja's addresses.
 STRANGER = "203.0.113.9"
 _HASH = hash_password(PASSWORD)
 Result = TypeVar("Result")
@@ -81,11 +83,28 @@ def application(database_url: str, folder: Path, **given: Any) -> Iterator[Flask
     # Tests run the engine themselves: what a worker does in between cannot be told apart.
     check_wanted.disconnect(app.extensions["lipa_jobs"].wake)
     payment_watched.disconnect(app.extensions["lipa_jobs"].watch)
+    turn_wanted.disconnect(app.extensions["lipa_jobs"].take_turn)
     with app.app_context():
         upgrade(directory=str(ROOT / "migrations"))
     yield app
     with app.app_context():
         db.engine.dispose()
+
+
+def _has_rows(connection: Connection, table: str) -> bool:
+    return bool(connection.scalar(text(f"SELECT EXISTS (SELECT 1 FROM {table})")))
+
+
+@contextmanager
+def _without_triggers(connection: Connection) -> Iterator[None]:
+    """Let a test's own broom through where SQLite keeps the books from being rewritten."""
+    query = text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+    triggers = connection.execute(query).all()
+    for trigger in triggers:
+        connection.execute(text(f"DROP TRIGGER {trigger.name}"))
+    yield
+    for trigger in triggers:
+        connection.exec_driver_sql(trigger.sql)
 
 
 def together(count: int, work: Callable[[int], Result]) -> list[Result]:
@@ -112,7 +131,7 @@ def later(seconds: float) -> Iterator[None]:
             steadiness.forget()
 
 
-class Shop:
+class Shop(MoneyOut):
     """One application, its database and its Daraja."""
 
     def __init__(self, app: Flask, daraja: FakeDaraja) -> None:
@@ -132,10 +151,15 @@ class Shop:
             limiter.reset()
             names = [table.name for table in reversed(db.metadata.sorted_tables)]
             if db.engine.dialect.name == "postgresql":
-                connection.execute(text(f"TRUNCATE {', '.join(names)} RESTART IDENTITY CASCADE"))
+                # Few tables have rows, and an empty one costs as much to truncate as a full one.
+                full = [name for name in names if _has_rows(connection, name)]
+                if full:
+                    cleared = ", ".join(full)
+                    connection.execute(text(f"TRUNCATE {cleared} RESTART IDENTITY CASCADE"))
                 return
-            for name in names:
-                connection.execute(text(f"DELETE FROM {name}"))
+            with _without_triggers(connection):
+                for name in names:
+                    connection.execute(text(f"DELETE FROM {name}"))
 
     def set(self, **changes: Any) -> None:
         """Change settings for the rest of this test."""
@@ -216,6 +240,13 @@ class Shop:
         answer = self.pay(who, order)
         assert answer.status_code == 200, answer.text
         return self.payment(order)
+
+    def completed(self, who: Account, *, price: int = 1500) -> Payment:
+        """A payment that was paid, with a receipt of its own."""
+        payment = self.prompted(who, self.order(who, self.product(price=price)))
+        body = paid(payment.checkout_request_id, price, f"UKL5{payment.id:06d}")
+        self.callback(body, token=payment.callback_token)
+        return self.fresh(payment)
 
     def unanswered(self, who: Account, order: dict[str, Any] | None = None) -> Payment:
         """An attempt whose push got no readable answer: nobody knows whether it was sent."""

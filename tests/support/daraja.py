@@ -1,7 +1,8 @@
 """A small Daraja on a real socket that does exactly what a test tells it to.
 
-It knows no rule of M-Pesa: a test says how the next push or query is answered, and reads
-afterwards what was asked. The shapes of its bodies are those of recorded traffic.
+It knows no rule of M-Pesa: a test says how the next request is answered, and reads afterwards
+what was asked. The shapes of its bodies are those of recorded traffic; what it posts about money
+out stands in results.py.
 """
 
 from __future__ import annotations
@@ -17,10 +18,21 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from app.simulator.certificate import Certificate
+
 PUSH_PATH = "/mpesa/stkpush/v1/processrequest"
 QUERY_PATH = "/mpesa/stkpushquery/v1/query"
 TOKEN_PATH = "/oauth/v1/generate"
+CERTIFICATE_PATH = "/simulator/certificate.pem"
+B2C_PATHS = ("/mpesa/b2c/v3/paymentrequest", "/mpesa/b2c/v1/paymentrequest")
+REVERSAL_PATH = "/mpesa/reversal/v1/request"
+STATUS_PATH = "/mpesa/transactionstatus/v1/query"
+BALANCE_PATH = "/mpesa/accountbalance/v1/query"
+#: What moves money out, and what only asks about it.
+OUT_PATHS, ASK_PATHS = (*B2C_PATHS, REVERSAL_PATH), (STATUS_PATH, BALANCE_PATH)
 ACCESS_TOKEN = "c9SQxWWhmdVRlyh0zh8gZDTkubVF"
+#: One key pair for the whole run: making one takes a while.
+CERTIFICATE = Certificate()
 
 
 @dataclass(frozen=True)
@@ -96,11 +108,16 @@ def _query_body(code: str, description: str) -> dict[str, Any]:
 
 @dataclass
 class FakeDaraja:
-    """Listens on a free port of loopback. ``on_push`` runs before a push is answered."""
+    """Listens on a free port of loopback.
+
+    ``on_push`` runs before a push is answered, ``on_out`` with the ids that are about to be given
+    before a request that moves money out is.
+    """
 
     requests: list[Asked] = field(default_factory=list)
     problems: list[BaseException] = field(default_factory=list)
     on_push: Callable[[dict[str, Any]], None] | None = None
+    on_out: Callable[[dict[str, Any], dict[str, Any]], None] | None = None
 
     def __post_init__(self) -> None:
         self._numbers = itertools.count(1)
@@ -123,6 +140,28 @@ class FakeDaraja:
         return [asked.body for asked in self.requests if asked.path == QUERY_PATH]
 
     @property
+    def payouts(self) -> list[dict[str, Any]]:
+        """Every request to pay a phone, oldest first."""
+        return [asked.body for asked in self.requests if asked.path in B2C_PATHS]
+
+    @property
+    def reversals(self) -> list[dict[str, Any]]:
+        return [asked.body for asked in self.requests if asked.path == REVERSAL_PATH]
+
+    @property
+    def moves(self) -> list[dict[str, Any]]:
+        """Every request that may move money out, by whichever road."""
+        return [asked.body for asked in self.requests if asked.path in OUT_PATHS]
+
+    @property
+    def status_questions(self) -> list[dict[str, Any]]:
+        return [asked.body for asked in self.requests if asked.path == STATUS_PATH]
+
+    @property
+    def balance_questions(self) -> list[dict[str, Any]]:
+        return [asked.body for asked in self.requests if asked.path == BALANCE_PATH]
+
+    @property
     def token_fetches(self) -> int:
         return sum(asked.path.partition("?")[0] == TOKEN_PATH for asked in self.requests)
 
@@ -130,8 +169,10 @@ class FakeDaraja:
         """Forget every request and every instruction."""
         self.requests.clear()
         self.problems.clear()
-        self.on_push = None
+        self.on_push = self.on_out = None
         self.push_answer: Script = self.accept
+        self.out_answer: Script = self.accept_out
+        self.ask_answer: Script = self.accept_out
         self.query_answer: Script = still_processing
         self.token_answer: Script = token()
 
@@ -153,18 +194,52 @@ class FakeDaraja:
         }
         return json_answer(body, delay_seconds=delay_seconds)
 
+    def accept_out(self, asked: dict[str, Any], delay_seconds: float = 0) -> Answer:
+        """Queue what pays or asks; an OriginatorConversationID of the caller's is given back."""
+        with self._lock:
+            number = next(self._numbers)
+        body = {
+            "ConversationID": f"AG_20261121_2010{number:016x}",
+            "OriginatorConversationID": asked.get("OriginatorConversationID")
+            or f"1c5b-4ba8-815c-ac45c57a3db0{number:07d}",
+            "ResponseCode": "0",
+            "ResponseDescription": "Accept the service request successfully.",
+        }
+        return json_answer(body, delay_seconds=delay_seconds)
+
+    def _answer_out(self, asked: dict[str, Any]) -> Answer:
+        answer = self.out_answer(asked)
+        if self.on_out is not None:
+            self.on_out(asked, _object_of(answer))
+        return answer
+
     def answer(self, asked: Asked) -> Answer:
         self.requests.append(asked)
         path = asked.path.partition("?")[0]
+        if path == CERTIFICATE_PATH:
+            return Answer(body=CERTIFICATE.pem(), content_type="application/x-pem-file")
         if path == TOKEN_PATH:
             return self.token_answer(asked.body)
         if path == QUERY_PATH:
             return self.query_answer(asked.body)
+        if path in OUT_PATHS:
+            return self._answer_out(asked.body)
+        if path in ASK_PATHS:
+            return self.ask_answer(asked.body)
         if path != PUSH_PATH:
             return refuse("Resource not found", "404.001.01", 404)(asked.body)
         if self.on_push is not None:
             self.on_push(asked.body)
         return self.push_answer(asked.body)
+
+
+def _object_of(answer: Answer) -> dict[str, Any]:
+    """Return the ids of an acknowledgement; none where there is no readable one."""
+    try:
+        body: dict[str, Any] = json.loads(answer.body)
+    except ValueError:
+        return {}
+    return body
 
 
 class _Server(ThreadingHTTPServer):

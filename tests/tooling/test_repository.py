@@ -12,11 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from app.config import SANDBOX_PASSKEY
+from app.simulator.settings import SANDBOX_PASSKEYS
+
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ["requirements.txt", "requirements-dev.txt", "scripts/uv.txt"]
 
 # A folder of somebody's own, on Linux or macOS.
 HOME_PATH = re.compile(rb"/(?:home|Users)/[A-Za-z]|/root/\w")
+#: A passkey is 64 hexadecimal digits, and so is nothing else that a program says.
+PASSKEY_LIKE = re.compile(r"\b[0-9a-f]{64}\b")
 PRIVATE_KEY = re.compile(rb"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----\s")
 
 
@@ -61,6 +66,41 @@ def test_git_keeps_the_template_of_the_settings() -> None:
         ["git", "check-ignore", "--quiet", ".env.example"], cwd=ROOT, timeout=30
     )
     assert ignored.returncode == 1
+
+
+def test_s3_68_no_credential_of_safaricom_s_is_written_into_the_program() -> None:
+    """S3-68: but for what Safaricom publishes for everybody, which its tests and ours need."""
+    published = {SANDBOX_PASSKEY, next(iter(SANDBOX_PASSKEYS - {SANDBOX_PASSKEY}))}
+    sources = [path for path in tracked_files() if path.suffix in (".py", ".html", ".js", ".sh")]
+    shipped = [path for path in sources if "tests" not in path.parts]
+    assert shipped
+    found = {
+        word
+        for path in shipped
+        if "vendor" not in path.parts
+        for word in PASSKEY_LIKE.findall(path.read_text(encoding="utf-8"))
+    }
+    assert found <= published
+
+
+def test_s3_01_the_program_says_which_python_it_needs_and_makes_its_own_environment() -> None:
+    """S3-01: newer than the documents' 3.8, for what 3.8 ran on has published holes."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["requires-python"] == ">=3.11"
+    readme = (ROOT / "README.md").read_text()
+    assert "You need Python 3.11 or newer" in readme
+    assert "it makes a virtual environment" in readme
+    assert sys.prefix != sys.base_prefix
+
+
+def test_s3_04_the_readme_leads_from_an_account_to_an_app_to_its_keys() -> None:
+    """S3-04."""
+    readme = (ROOT / "README.md").read_text()
+    steps = ("developer.safaricom.co.ke", "sign up", "Create app", "consumer key", "MPESA_CONSUMER")
+    _, _, sandbox = readme.partition("For Safaricom's sandbox you need an account")
+    places = [sandbox.find(step) for step in steps]
+    assert places == sorted(places)
+    assert -1 not in places
 
 
 @pytest.mark.parametrize("pattern", [HOME_PATH, PRIVATE_KEY], ids=["home path", "private key"])

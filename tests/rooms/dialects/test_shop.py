@@ -27,7 +27,7 @@ def test_completed_is_final_and_every_unpaid_end_can_still_be_paid() -> None:
 
 
 def test_the_query_of_a_completed_payment(shop: Shop, shopper: Account) -> None:
-    """S4-33 to S4-37."""
+    """S4-33, S4-34, S4-35, S4-36, S4-37."""
     order = shop.order(shopper)
     payment = shop.prompted(shopper, order)
     shop.callback(paid(payment.checkout_request_id), token=payment.callback_token)
@@ -73,7 +73,7 @@ def test_the_quick_check_names_everything_it_should(shop: Shop, shopper: Account
 def test_an_end_without_money_is_failed_with_its_reason(
     shop: Shop, shopper: Account, code: int, reason: str
 ) -> None:
-    """C-20, S4-64, S4-110 to S4-112."""
+    """C-20, S4-64, S4-110, S4-111, S4-112."""
     order = shop.order(shopper)
     payment = shop.prompted(shopper, order)
     body = unpaid(payment.checkout_request_id, code, "as told")

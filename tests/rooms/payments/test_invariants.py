@@ -49,9 +49,9 @@ def test_sound_books_break_no_rule(shop: Shop, payment: Payment, flask: FlaskCli
 @pytest.mark.parametrize(
     ("rules", "statement"),
     [
-        ({"I1", "I3"}, delete(Credit)),
-        ({"I1"}, update(Credit).values(amount_cents=200_000)),
-        ({"I1", "I3"}, update(Credit).values(amount_cents=100_000)),
+        ({"I1", "I3", "I9"}, delete(Credit)),
+        ({"I1", "I9"}, update(Credit).values(amount_cents=200_000)),
+        ({"I1", "I3", "I9"}, update(Credit).values(amount_cents=100_000)),
         ({"I2"}, update(Credit).values(receipt="UKL4OTHER1")),
         ({"I3", "I8"}, update(Order).values(status="pending")),
         ({"I3", "I8"}, update(Order).values(status="cancelled")),

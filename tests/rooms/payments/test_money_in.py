@@ -8,6 +8,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from app.extensions import db
+from app.ledger.models import Account as Ledger
+from app.ledger.service import balances
 from app.orders.models import Order
 from app.payments import questions
 from app.payments.models import Payment
@@ -243,6 +245,20 @@ def test_a_stray_receipt_becomes_the_payment_s_own_once_its_id_is_known(
     [credit] = shop.credits()
     assert (credit.payment_id, credit.standing) == (payment.id, "exact")
     assert shop.fresh(payment).status == "completed"
+
+
+def test_a_stray_receipt_that_turns_out_to_be_less_is_corrected_in_the_ledger(
+    shop: Shop, shopper: Account, daraja: FakeDaraja
+) -> None:
+    stray(shop, daraja)
+    payment = shop.prompted(shopper)
+    body = paid(payment.checkout_request_id, amount=750, receipt="UKL4STRAY1")
+    shop.callback(body, token=payment.callback_token)
+    [credit] = shop.credits()
+    assert (credit.amount_cents, credit.standing) == (75_000, "short")
+    with shop.app.app_context():
+        held = balances()
+    assert (held[Ledger.MPESA], held[Ledger.UNPLACED]) == (75_000, -75_000)
 
 
 def test_a_flagged_payment_is_acknowledged_by_a_person(

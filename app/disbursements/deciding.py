@@ -1,0 +1,79 @@
+"""What a person finds out about money that Daraja does not speak of."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from app.accounts.models import Person
+from app.core.clock import now
+from app.core.errors import Conflict, ValidationError
+from app.core.unit_of_work import transaction
+from app.disbursements.approvals import readable
+from app.disbursements.machine import Verdict, conclude, locked
+from app.disbursements.models import Disbursement
+from app.disbursements.references import find
+from app.disbursements.states import SENT
+from app.disbursements.timeline import remark
+from app.extensions import db
+from app.mpesa.bodies import read_receipt
+from app.payments.models import Payment
+
+
+def declare_paid(record: Disbursement, person: Person, receipt: str, evidence: str) -> None:
+    """Say by an M-Pesa receipt, from the statement or the receiver, that money has arrived.
+
+    Raises Conflict where that is not the question or the receipt is another's, and
+    ValidationError without evidence.
+    """
+    words, found = readable(evidence), read_receipt(receipt)
+    if found is None:
+        raise ValidationError(
+            "Give the M-Pesa receipt of the payment, such as QGH7X8Y9Z0.",
+            details={"field": "receipt"},
+        )
+    _require_open(record)
+    _require_unheld(record, found)
+    _conclude(record.id, Verdict("paid", f"person {person.id}", "", words, receipt=found))
+
+
+def declare_not_paid(record: Disbursement, person: Person, evidence: str) -> None:
+    """Say, having looked at the statement, that no money has left. It may be asked for anew.
+
+    Raises Conflict where that is not the question, and ValidationError without evidence.
+    """
+    words = readable(evidence)
+    _require_open(record)
+    _conclude(record.id, Verdict("declined", f"person {person.id}", "", words))
+
+
+def acknowledge(record: Disbursement, person: Person, why: str) -> None:
+    """Take a record that was only to be looked at off the list."""
+    words, record_id = readable(why), record.id
+    with transaction() as session:
+        found = locked(session, record_id)
+        if not found.needs_review or found.status in SENT:
+            raise Conflict("There is nothing to acknowledge here.")
+        found.reviewed_at = now()
+        remark(session, found, "seen", f"person {person.id}", words)
+
+
+def _require_open(record: Disbursement) -> None:
+    if record.status not in SENT:
+        raise Conflict(f"It is {record.status}: nobody has to find out about it.")
+
+
+def _require_unheld(record: Disbursement, receipt: str) -> None:
+    paid = select(Disbursement.public_ref).where(
+        Disbursement.receipt == receipt, Disbursement.id != record.id
+    )
+    came_in = select(Payment.public_ref).where(Payment.mpesa_receipt == receipt)
+    holder = db.session.scalar(paid) or db.session.scalar(came_in)
+    if holder is not None:
+        raise Conflict(f"{receipt} is the receipt of {holder}. Look at the statement again.")
+
+
+def _conclude(record_id: int, verdict: Verdict) -> None:
+    conclude(record_id, verdict)
+    record = find(record_id)
+    with transaction() as session:
+        locked(session, record.id).reviewed_at = now()

@@ -1,0 +1,1 @@
+"""Suppliers: whom the shop pays, and under which number."""
