@@ -6,8 +6,8 @@ down what each row pays; the payouts themselves are written by run_writing.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -96,8 +96,13 @@ def page_of_runs(page: int, per_page: int) -> tuple[Sequence[PayoutRun], int]:
 
 def preview(run: PayoutRun) -> Preview:
     """Hold a draft against the suppliers and rules of the moment."""
-    judgement = run_rows.judge([Line(**cells) for cells in run.sheet])
+    judgement = run_rows.judge([_line_of(cells) for cells in run.sheet])
     return Preview(judgement, _asked_earlier(run), _approval_why(judgement))
+
+
+def _line_of(cells: Mapping[str, Any]) -> Line:
+    """Take a row's cells as they were read in; somebody may have asked for the run meanwhile."""
+    return Line(**{one.name: cells[one.name] for one in fields(Line)})
 
 
 def ask(run: PayoutRun, person: Person, ticks: Ticks) -> None:
