@@ -31,6 +31,7 @@ from app.payments.pace import may_ask
 from app.payments.provider import mpesa
 from app.payments.queries import amount_paid_cents, attempts_of, live_attempt
 from app.payments.schedule import (
+    CLOCK_SET_BACK_SECONDS,
     LONGEST_PAUSE_SECONDS,
     MAX_CHECKS,
     MINIMUM_PAUSE_SECONDS,
@@ -153,24 +154,30 @@ def _put_off(payment_id: int) -> str:
 
 def _claim(payment_id: int, at_once: bool) -> str | None:
     """Take the right to ask: None when it is not due, "" when there is nothing to ask by."""
-    moment, pause = now(), timedelta(seconds=MINIMUM_PAUSE_SECONDS)
-    asked_long_ago = or_(
-        Payment.last_asked_at.is_(None),
-        Payment.last_asked_at <= moment - pause,
-        # The clock was set back. A moment after ours is only somebody who was a little faster.
-        Payment.last_asked_at > moment + pause,
-    )
     with transaction() as session:
         payment = session.get(Payment, payment_id, populate_existing=True)
+        moment = now()
         if payment is None or payment.is_settled:
             return None
         if at_once and payment.checkout_request_id is None:
             return None
         due = true() if at_once else _is_due(moment)
-        claim = update(Payment).where(Payment.id == payment_id, due, asked_long_ago)
+        claim = update(Payment).where(Payment.id == payment_id, due, _asked_long_before(moment))
         claim = claim.values(last_asked_at=moment, **({} if at_once else _next_turn(payment)))
         won = rows_changed(session, claim) == 1
         return (payment.checkout_request_id or "") if won else None
+
+
+def _asked_long_before(moment: datetime) -> ColumnElement[bool]:
+    """Hold for what nobody has asked about within the pause."""
+    set_back = timedelta(seconds=CLOCK_SET_BACK_SECONDS)
+    return or_(
+        Payment.last_asked_at.is_(None),
+        Payment.last_asked_at <= moment - timedelta(seconds=MINIMUM_PAUSE_SECONDS),
+        # A moment a little after ours is somebody who was faster while we waited for the row;
+        # one far after it was written before the clock was set back.
+        Payment.last_asked_at > moment + set_back,
+    )
 
 
 def _next_turn(payment: Payment) -> dict[str, Any]:

@@ -10,6 +10,9 @@ FIRST_ASK_SECONDS = 15
 _BACK_OFF_SECONDS = (15, 15, 20, 30, 60, 120, 300, 600, 1800, 3600)
 #: However many people watch, one attempt is asked about at most once in this time.
 MINIMUM_PAUSE_SECONDS = 10
+#: What is dated further ahead than this was written before the clock was set back; what is dated
+#: less far ahead, by somebody who was faster than one who waited for a lock.
+CLOCK_SET_BACK_SECONDS = 60
 #: No question is due later than this from now, and no prompt lives longer: what says so was written
 #: before the clock was set back.
 LONGEST_PAUSE_SECONDS = 3660

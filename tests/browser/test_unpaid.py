@@ -22,7 +22,7 @@ from tests.simulator.client import Daraja
 from tests.support.live_shop import ADMIN, LiveShop
 
 NOT_STARTED = "The payment could not be started"
-NOT_A_NUMBER = "That is not a Kenyan mobile number"
+NOT_A_NUMBER = "Invalid Phone Number"
 
 
 def test_a_cancelled_prompt_is_said_in_words_and_a_retry_pays_the_same_order_once(

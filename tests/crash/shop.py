@@ -156,10 +156,14 @@ class Shop:
             return os.waitstatus_to_exitcode(status), output.read().decode()
 
     def start(self) -> None:
-        """Start the server and wait until it answers. Raises ServiceFailedError."""
+        """Start the server and wait until it answers, or has died as it was to.
+
+        Raises ServiceFailedError.
+        """
+        struck = self.death.has_struck
         self._group = self._launcher.tell("serve")
         deadline = time.monotonic() + START_SECONDS
-        while not self.is_well():
+        while not self.is_well() and self.death.has_struck == struck:
             if time.monotonic() > deadline:
                 raise ServiceFailedError(f"the shop was not ready: {self.log_tail()}")
             time.sleep(POLL_SECONDS)

@@ -106,9 +106,12 @@ def test_a5_killed_while_daraja_is_asked_it_is_found_out(paymaster: Paymaster, m
 
 
 def test_a5_killed_twice_the_background_that_sends_it_dies_too(paymaster: Paymaster) -> None:
-    [request] = killed_at(paymaster, ["payout.after_commit"])
-    paymaster.till.dies(Death("b2c.sent", "background"), lambda: None)
+    request = paymaster.payout()
+    paymaster.till.dies(Death("payout.after_commit", "request"), request.send)
+    # Armed before it is opened: the background sends as soon as it lives.
+    paymaster.shop.death.arm(Death("b2c.sent", "background"))
     paymaster.shop.start()
+    paymaster.till.sweeps_until_struck()
     paymaster.wait_until("completed", request)
 
 
