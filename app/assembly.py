@@ -19,6 +19,7 @@ from app.admin.pages import admin_pages
 from app.admin.payment_pages import admin_payment_pages
 from app.admin.settings_pages import settings_pages
 from app.announcer import Announcer
+from app.audit import models as _audit_models  # noqa: F401  (registers its tables)
 from app.config import Settings
 from app.core import unit_of_work
 from app.dialects.courses import courses_dialect

@@ -15,7 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import doctor, setting_commands
 from app.accounts import service as accounts
-from app.accounts.models import Person, Role
+from app.accounts.models import Person
+from app.accounts.roles import Role
 from app.book_commands import callbacks, check_invariants
 from app.config import Settings
 from app.core.errors import LipaError

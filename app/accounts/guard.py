@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
 from flask import current_app, g, redirect, request
@@ -15,6 +15,7 @@ from jwt.exceptions import PyJWTError
 
 from app.accounts import service
 from app.accounts.models import Person
+from app.accounts.roles import May
 from app.accounts.tokens import sign_in_of_request
 from app.core.errors import Forbidden, Unauthorized
 from app.core.reading import prefers_json
@@ -43,6 +44,14 @@ def require_admin() -> Person:
     person = require_person()
     if not person.is_admin:
         raise Forbidden("This is for the shop's admins.")
+    return person
+
+
+def require(what: May) -> Person:
+    """Return who makes this request, if their role allows it. Raises Unauthorized or Forbidden."""
+    person = require_person()
+    if not person.may(what):
+        raise Forbidden("Your role does not allow this. Ask the shop's owner.")
     return person
 
 
@@ -105,6 +114,36 @@ def admin_page(view: View) -> View:
         return view(*args, **kwargs)
 
     return _marked(guarded, "admin")
+
+
+def staff_page(what: May) -> Callable[[View], View]:
+    """Only people whose role allows it; a stranger is shown the way to sign in, others a 403."""
+
+    def guard(view: View) -> View:
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            if current_person() is None:
+                return _to_sign_in()
+            require(what)
+            return view(*args, **kwargs)
+
+        return cast("View", _marked(guarded, f"staff: {what}"))
+
+    return guard
+
+
+def staff_only(what: May) -> Callable[[View], View]:
+    """Only people whose role allows it; a program of a stranger gets 401, of others 403."""
+
+    def guard(view: View) -> View:
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            require(what)
+            return view(*args, **kwargs)
+
+        return cast("View", _marked(guarded, f"staff: {what}"))
+
+    return guard
 
 
 def _to_sign_in() -> ResponseReturnValue:

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID, uuid4
 
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.accounts.roles import ALLOWED, May, Role
 from app.core.clock import now
 from app.core.columns import BigId, UtcDateTime
 from app.extensions import Model
-
-
-class Role(StrEnum):
-    SHOPPER = "shopper"
-    ADMIN = "admin"
 
 
 class Person(Model):
@@ -36,6 +31,15 @@ class Person(Model):
     @property
     def is_admin(self) -> bool:
         return self.role == Role.ADMIN
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether the back office is open to this person at all."""
+        return self.may(May.SEE)
+
+    def may(self, what: May) -> bool:
+        """Tell whether this person's role allows something."""
+        return what in ALLOWED[Role(self.role)]
 
 
 class SignIn(Model):

@@ -13,7 +13,8 @@ from pydantic import BaseModel, Field
 
 from app.accounts import service
 from app.accounts.guard import open_to_all, require_person, signed_in
-from app.accounts.models import Person, Role
+from app.accounts.models import Person
+from app.accounts.roles import Role
 from app.accounts.tokens import (
     access_token,
     refresh_token,

@@ -9,8 +9,9 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
-from app.accounts.models import Person, Role, SignIn
+from app.accounts.models import Person, SignIn
 from app.accounts.passwords import hash_password, password_matches
+from app.accounts.roles import Role
 from app.core.clock import now
 from app.core.errors import Conflict, InvalidPhone, Unauthorized, ValidationError
 from app.core.unit_of_work import transaction

@@ -22,8 +22,9 @@ from werkzeug.test import TestResponse
 
 from app import assembly, create_app
 from app.accounts import service as accounts
-from app.accounts.models import Person, Role
+from app.accounts.models import Person
 from app.accounts.passwords import hash_password
+from app.accounts.roles import Role
 from app.accounts.tokens import access_token, refresh_token
 from app.config import ROOT, Settings
 from app.core.clock import now, steadiness
