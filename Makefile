@@ -8,7 +8,7 @@ COMPILE := $(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11
 	--generate-hashes --no-annotate --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run test chaos smoke flask screenshots draw lint lock clean
+.PHONY: help setup dev run test chaos bench smoke flask screenshots draw lint lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -30,6 +30,9 @@ test: dev ## Run every test, real browser, PostgreSQL and Redis included (ARGS="
 
 chaos: dev ## Thousands of payments through bad weather, then compare books and ledger
 	@exec $(PYTHON) scripts/chaos.py $(ARGS)
+
+bench: dev ## Print how fast it is: statements of many rows (ARGS="100000")
+	@PYTHONPATH=. $(PYTHON) scripts/bench_statement.py $(or $(ARGS),100000 1000000)
 
 smoke: ## Start `make run`, wait until it answers, stop it as Ctrl-C would
 	@sh scripts/make_venv.sh

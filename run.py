@@ -17,6 +17,7 @@ from typing import Any
 from app import create_app
 from app.config import ROOT, Settings
 from app.monitoring import configure_logging
+from app.monitoring.meters import folder_of, leave, share
 from app.schema import is_up_to_date
 from app.server import Server
 from app.settings.at_start import settings_at_start, simulator_variables
@@ -26,7 +27,9 @@ SIMULATOR_SECONDS = 10
 
 def main() -> None:
     settings = _settings()
-    configure_logging()
+    configure_logging(as_json=settings.logs_json)
+    figures = folder_of(settings.sqlalchemy_url, ROOT / "instance")
+    share(figures)
     owner, simulator = os.getpid(), _start_simulator(settings)
     try:
         app = create_app(settings)
@@ -40,6 +43,8 @@ def main() -> None:
         if simulator is not None and os.getpid() == owner:
             simulator.terminate()
             simulator.wait(5)
+        if os.getpid() == owner:
+            leave(figures)
 
 
 def _settings() -> Settings:

@@ -12,14 +12,25 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import commands, hosts, monitoring, realtime, web
 from app.accounts import csrf, tokens
+from app.accounts.own_pages import own_pages
 from app.accounts.pages import account_pages
+from app.accounts.people_pages import people_pages
 from app.accounts.routes import auth_api
 from app.admin.books_pages import books_pages
+from app.admin.catalogue_pages import catalogue_pages
+from app.admin.close_pages import close_pages
+from app.admin.export_pages import export_pages
+from app.admin.order_pages import admin_order_pages
 from app.admin.pages import admin_pages
+from app.admin.paybill_pages import paybill_pages
 from app.admin.payment_pages import admin_payment_pages
+from app.admin.reconciliation_pages import reconciliation_pages
 from app.admin.settings_pages import settings_pages
+from app.admin.settlement_pages import settlement_pages
+from app.alerts import models as _alert_models  # noqa: F401  (registers its tables)
 from app.announcer import Announcer
 from app.audit import models as _audit_models  # noqa: F401  (registers its tables)
+from app.audit.pages import audit_pages
 from app.config import Settings
 from app.core import unit_of_work
 from app.dialects.courses import courses_dialect
@@ -30,22 +41,33 @@ from app.dialects.stk_push import stk_push_dialect
 from app.dialects.transactions import transactions_dialect
 from app.disbursements import models as _out_models  # noqa: F401  (registers its tables)
 from app.disbursements.pages import out_pages
+from app.disbursements.receipt_doors import receipt_doors
 from app.extensions import db, jwt, limiter, migrate
+from app.figures.routes import figures_api
 from app.health import health_api
 from app.jobs import Jobs, make_queue, redis_options
 from app.ledger import models as _ledger_models  # noqa: F401  (registers its table)
+from app.monitoring import listening as monitored_events
+from app.monitoring.gauges import Gauges
+from app.monitoring.routes import metrics_api
 from app.openapi.routes import openapi_api
 from app.orders.pages import shop_pages
 from app.orders.routes import shop_api
 from app.payments import provider
 from app.payments.pages import payment_pages
+from app.payments.paybill import models as _paybill_models  # noqa: F401  (registers its tables)
+from app.payments.paybill.doors import paybill_doors
 from app.payments.routes import orders_api
+from app.reconciliation import models as _statement_models  # noqa: F401  (registers its tables)
 from app.schema import MIGRATIONS
 from app.settings import models as _settings_models  # noqa: F401  (registers its table)
 from app.suppliers.pages import supplier_pages
 from app.suppliers.routes import suppliers_api
 from app.suppliers.run_pages import run_pages
 from app.tunnel import BehindAgent, Tunnel
+from app.webhooks import events as webhook_events
+from app.webhooks.courier import Courier
+from app.webhooks.pages import webhook_pages
 
 MAX_BODY_BYTES = 1024 * 1024
 #: SQLite opens connections cheaply; PostgreSQL's are counted by its administrator.
@@ -109,6 +131,10 @@ def bind_extensions(app: Flask, settings: Settings) -> None:
     queue = make_queue(settings, queue_file(settings), app.config["SECRET_KEY"])
     app.extensions["lipa_jobs"] = Jobs(app, queue)
     app.extensions["lipa_announcer"] = Announcer(app)
+    app.extensions["lipa_courier"] = Courier(app)
+    webhook_events.listen()
+    monitored_events.listen()
+    app.extensions["lipa_gauges"] = Gauges(app)
     realtime.install(app, settings)
 
 
@@ -117,16 +143,29 @@ def register_rooms(app: Flask, settings: Settings) -> None:
         shop_pages,
         payment_pages,
         account_pages,
+        own_pages,
+        people_pages,
+        audit_pages,
         admin_pages,
+        admin_order_pages,
         admin_payment_pages,
+        settlement_pages,
+        export_pages,
         books_pages,
+        catalogue_pages,
+        close_pages,
+        reconciliation_pages,
+        paybill_pages,
         settings_pages,
         out_pages,
         supplier_pages,
         run_pages,
+        webhook_pages,
         auth_api,
         shop_api,
         orders_api,
+        paybill_doors,
+        receipt_doors,
         shop_dialect,
         shop_payouts_dialect,
         suppliers_api,
@@ -134,7 +173,9 @@ def register_rooms(app: Flask, settings: Settings) -> None:
         stk_push_dialect,
         payment_api_dialect,
         transactions_dialect,
+        figures_api,
         health_api,
+        metrics_api,
         openapi_api,
     ):
         app.register_blueprint(blueprint)

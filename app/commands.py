@@ -14,18 +14,22 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import doctor, setting_commands
+from app.accounts import people
 from app.accounts import service as accounts
 from app.accounts.models import Person
 from app.accounts.roles import Role
+from app.audit.commands import check_audit
 from app.book_commands import callbacks, check_invariants
-from app.config import Settings
+from app.config import ROOT, Settings
 from app.core.errors import LipaError
 from app.core.unit_of_work import transaction
 from app.extensions import db
 from app.jobs import WORKERS, Jobs, QueueAway
 from app.monitoring import configure_logging
+from app.monitoring.meters import folder_of, leave, share
 from app.orders.catalogue import DEMO_PRODUCTS
 from app.orders.models import Product
+from app.paybill_commands import c2b
 from app.payments import service as payments
 from app.schema import MIGRATIONS, is_up_to_date
 from app.settings.at_start import simulator_variables
@@ -43,6 +47,8 @@ def register(app: Flask) -> None:
     app.cli.add_command(callback_url)
     app.cli.add_command(callbacks)
     app.cli.add_command(check_invariants)
+    app.cli.add_command(c2b)
+    app.cli.add_command(check_audit)
     app.cli.add_command(run_doctor)
     app.cli.add_command(simulator)
     app.cli.add_command(worker)
@@ -66,15 +72,31 @@ def prepare() -> None:
 @click.option("--email", required=True)
 @click.option("--password", required=True)
 @click.option("--name", default=None, help="Defaults to the part before the @.")
-@click.option("--admin", is_flag=True, help="Make this person an admin.")
-def create_user(email: str, password: str, name: str | None, admin: bool) -> None:
+@click.option("--admin", is_flag=True, help="Make this person an admin: --role admin.")
+@click.option(
+    "--role", type=click.Choice([role.value for role in Role]), default="shopper", show_default=True
+)
+def create_user(email: str, password: str, name: str | None, admin: bool, role: str) -> None:
     """Make a person without the web."""
-    role = Role.ADMIN if admin else Role.SHOPPER
+    role = Role.ADMIN if admin else Role(role)
     try:
         person = accounts.register(email, password, name or email.partition("@")[0], role=role)
     except LipaError as refusal:
         sys.exit(refusal.message)
     click.echo(f"Made {person.email} ({person.role}).")
+
+
+@users.command("reset_second_factor")
+@click.option("--email", required=True)
+@click.option("--why", required=True, help="It stands in the audit trail.")
+def reset_second_factor(email: str, why: str) -> None:
+    """Take somebody's second factor away: an only owner whose phone and codes are lost."""
+    try:
+        person = people.find_by_email(email)
+        people.reset_second_factor(person.id, "flask users", why)
+    except LipaError as refusal:
+        sys.exit(refusal.message)
+    click.echo(f"{email} signs in with the password alone, and may set up a new one.")
 
 
 @click.command("callback_url")
@@ -131,8 +153,12 @@ def worker(threads: int) -> None:
     except QueueAway as error:
         sys.exit(str(error))
     click.echo(f"Working on the queue in {jobs.place}, threads: {threads}. Stop with Ctrl-C.")
-    configure_logging()
+    configured: Settings = current_app.extensions["lipa_settings"]
+    configure_logging(as_json=configured.logs_json)
+    figures = folder_of(configured.sqlalchemy_url, ROOT / "instance")
+    share(figures)
     jobs.run(threads)
+    leave(figures)
 
 
 def _why_no_worker() -> str | None:

@@ -111,6 +111,19 @@ class Settings(BaseSettings):
     )
     mpesa_b2c_result_url: str | None = None
     mpesa_b2c_timeout_url: str | None = None
+    #: v1 of C2B tells a hash of the payer's number, v2 a mask.
+    c2b_version: Literal["v1", "v2"] = "v2"
+    #: What M-Pesa does with a payment while the shop does not answer.
+    c2b_response_type: Literal["Completed", "Cancelled"] = "Completed"
+    #: Money is better taken and placed than refused, so refusing is to be asked for.
+    c2b_validation: Literal["accept_all", "refuse_unknown"] = "accept_all"
+
+    #: One line of JSON an event, or lines for people; production speaks JSON unless told else.
+    log_format: Literal["json", "text"] | None = None
+    #: Whoever has it may read /metrics from elsewhere than this machine.
+    metrics_token: str | None = Field(default=None, min_length=SHORTEST_SECRET)
+    #: An alert is opened when the paying account holds fewer shillings than this.
+    float_alert_below: int | None = Field(default=None, ge=1)
 
     public_url: str | None = None
     ngrok_api_url: str = "http://127.0.0.1:4040"
@@ -133,6 +146,11 @@ class Settings(BaseSettings):
     supplier_cooling_hours: int = Field(default=24, ge=0, le=720)
     refund_reversal_hours: int = Field(default=24, ge=0, le=720)
     refund_auto_approve_limit: int | None = Field(default=None, ge=0)
+    #: So many whole shillings may an operator send back at a time.
+    operator_refund_limit: int = Field(default=5000, ge=0)
+    require_second_factor: bool | None = None
+    #: Where uploaded statements wait until they are read; every worker must reach it.
+    upload_folder: str | None = None
     max_sockets: int = Field(default=300, ge=1, le=5000)
 
     @field_validator("debug", mode="before")
@@ -286,11 +304,22 @@ class Settings(BaseSettings):
         return self.refund_auto_approve_limit
 
     @property
+    def wants_second_factor(self) -> bool:
+        """Return whether who moves money must have signed in with a second factor."""
+        chosen = self.require_second_factor
+        return self.is_production if chosen is None else chosen
+
+    @property
     def payout_limit_shillings(self) -> int | None:
         """Return up to how much a payout needs one admin only; None means any amount."""
         if self.payout_approval_above is None:
             return 0 if self.is_production else None
         return self.payout_approval_above
+
+    @property
+    def logs_json(self) -> bool:
+        """Return whether the log has one JSON object a line."""
+        return self.is_production if self.log_format is None else self.log_format == "json"
 
     @property
     def checkout_is_open(self) -> bool:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import islice
 
-import requests
 from flask import current_app
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,7 +19,9 @@ from app.mpesa.origin import is_proven
 from app.mpesa.settings import MissingSettings
 from app.mpesa.transport import TokenRefused
 from app.payments.models import Payment
+from app.payments.paybill import registration
 from app.payments.provider import mpesa
+from app.reach import why_unreached
 from app.schema import is_up_to_date
 from app.settings.cipher import UnreadableSetting
 from app.settings.service import mpesa_settings, settings
@@ -30,9 +29,6 @@ from app.tunnel import NoTunnel, tunnel
 
 #: Work that has been due for so long is not late because of a busy moment.
 LATE_MINUTES = 5
-#: An answer that travels through the internet, and back to this machine and out again.
-REACH_SECONDS = 5
-_HEALTH_PIECES = 64
 
 
 @dataclass(frozen=True)
@@ -48,7 +44,12 @@ def examine() -> list[Finding]:
     configured = settings()
     findings = [*_secrets(configured), *_files(), *_database()]
     if not findings:
-        findings = [*_queue(configured), *_addresses(configured), *_credentials()]
+        findings = [
+            *_queue(configured),
+            *_addresses(configured),
+            *_paybill(),
+            *_credentials(),
+        ]
     return [*findings, *_money_out(configured)]
 
 
@@ -177,30 +178,24 @@ def _through_tunnel(configured: Settings) -> list[Finding]:
     if configured.trusted_proxies > 1:
         problem = "TRUSTED_PROXIES counts more than ngrok, so a caller may choose its address."
         findings.append(Finding(problem, "Leave TRUSTED_PROXIES blank: PUBLIC_URL=auto counts it."))
-    if why := _why_unreached(roots[0]):
+    if why := why_unreached(roots[0]):
         problem = f"{roots[0]} does not lead to this shop: {why}."
         mend = f"Start the shop on port {configured.port}. If it runs there, start ngrok again."
         findings.append(Finding(problem, mend))
     return findings
 
 
-def _why_unreached(root: str) -> str | None:
-    """Go out and come back by a public address; return what happened when it was not us."""
-    end_reads()
-    with requests.Session() as session:
-        # A proxy of the machine is no road that Daraja takes.
-        session.trust_env = False
-        try:
-            answer = session.get(
-                f"{root}/api/health", timeout=REACH_SECONDS, allow_redirects=False, stream=True
-            )
-            health = json.loads(b"".join(islice(answer.iter_content(1024), _HEALTH_PIECES)))
-        except requests.RequestException as error:
-            return type(error).__name__
-        except (ValueError, RecursionError):
-            health = None
-    is_ours = isinstance(health, dict) and {"status", "environment", "problems"} <= set(health)
-    return None if is_ours else f"another program answers, or none (HTTP {answer.status_code})"
+def _paybill() -> list[Finding]:
+    """Do payments by hand still come to where this shop is?"""
+    try:
+        registered = registration.current()
+        outdated = registration.outdated(registered) if registered else None
+    except (NoTunnel, UnreadableSetting):
+        # Said already, where the addresses are looked at.
+        return []
+    if outdated is None:
+        return []
+    return [Finding(outdated, "Run `flask c2b register`, or use the button on /admin/settings.")]
 
 
 def _tunnel(configured: Settings) -> list[Finding]:

@@ -29,12 +29,16 @@ from huey.storage import BaseSqlStorage, PostgresStorage, RedisStorage, SqliteSt
 from redis import ConnectionPool, RedisError
 from sqlalchemy.engine import URL, make_url
 
+from app.alerts.watch import sweep as watch
 from app.config import Settings
 from app.disbursements import engine as money_out
+from app.disbursements import receipt_status
 from app.disbursements.signals import turn_wanted
 from app.extensions import db
 from app.payments.engine import ask, look, sweep
 from app.payments.signals import check_wanted, payment_watched
+from app.reconciliation import reading
+from app.reconciliation.signals import work_wanted
 
 logger = logging.getLogger(__name__)
 
@@ -110,18 +114,31 @@ class Jobs:
         self._consumer: Consumer | None = None
         self._sweeper: threading.Thread | None = None
         self._ending = threading.Event()
+        self._is_open = False
         self._ask = queue.task(name="ask")(self._in_context(ask))
         self._look = queue.task(name="look")(self._in_context(look))
         self._take_turn = queue.task(name="take_turn")(self._in_context(money_out.take_turn))
+        self._read_statement = queue.task(name="read_statement")(self._in_context(reading.work))
         # The signal holds us weakly; the application's extensions keep us.
         check_wanted.connect(self.wake)
         payment_watched.connect(self.watch)
         turn_wanted.connect(self.take_turn)
+        work_wanted.connect(self.read_statement)
 
     @property
     def place(self) -> str:
         """Where the queue is, in words."""
         return place_of(self._queue)
+
+    def depth(self) -> int | None:
+        """Return how many tasks wait, or None while the queue is not open or does not answer."""
+        if not self._is_open:
+            return None
+        try:
+            return int(self._queue.pending_count())
+        except Exception as error:
+            logger.warning("the queue did not say how much waits (%s)", type(error).__name__)
+            return None
 
     def wake(self, _sender: Any, *, payment_id: int, at: datetime) -> None:
         """Have a payment asked about at a moment. Losing this call costs one sweep at most."""
@@ -137,6 +154,10 @@ class Jobs:
         """Have money out looked at at a moment. Losing this call costs one sweep at most."""
         work = partial(self._take_turn.schedule, args=(disbursement_id,), eta=at)
         self._enqueue(f"money out {disbursement_id}", work)
+
+    def read_statement(self, _sender: Any, *, statement_id: int) -> None:
+        """Have a statement read or compared. Losing this call costs one sweep at most."""
+        self._enqueue(f"statement {statement_id}", lambda: self._read_statement(statement_id))
 
     def _enqueue(self, what: str, task: Callable[[], object]) -> None:
         if current_app != self._app:
@@ -164,6 +185,7 @@ class Jobs:
         except (RedisError, psycopg.Error, sqlite3.Error, OSError) as error:
             why = type(error).__name__
             raise QueueAway(f"The queue in {self.place} does not answer ({why}).") from error
+        self._is_open = True
 
     def start(self, threads: int = WORKERS) -> None:
         """Do the background's work in threads of this process. The first sweep is at once."""
@@ -182,10 +204,12 @@ class Jobs:
         self._consumer.start()
         self._sweeper = threading.Thread(target=self._patrol, name="sweeper", daemon=True)
         self._sweeper.start()
+        self._app.extensions["lipa_courier"].start()
 
     def take_no_more(self) -> None:
         """Begin nothing new; whatever is being done goes on. Returns at once."""
         self._ending.set()
+        self._app.extensions["lipa_courier"].take_no_more()
         if self._consumer is not None:
             self._consumer.stop(graceful=False)
 
@@ -200,6 +224,7 @@ class Jobs:
             self._consumer.stop(graceful=True)
         if self._sweeper is not None:
             self._sweeper.join(max(0.0, deadline - time.monotonic()))
+        self._app.extensions["lipa_courier"].stop(max(0.0, deadline - time.monotonic()))
         self._consumer = self._sweeper = None
 
     def run(self, threads: int = WORKERS) -> None:
@@ -213,7 +238,10 @@ class Jobs:
 
     def _patrol(self) -> None:
         """Sweep now and each SWEEP_SECONDS, and see to it that the others are alive."""
-        sweeps = [self._in_context(work) for work in (sweep, money_out.sweep)]
+        sweeps = [
+            self._in_context(work)
+            for work in (sweep, money_out.sweep, receipt_status.sweep, reading.sweep, watch)
+        ]
         is_open = False
         while not self._ending.is_set():
             is_open = is_open or self._opened()

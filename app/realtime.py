@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import Any
 from uuid import UUID
 
@@ -16,9 +17,10 @@ from flask_jwt_extended.exceptions import JWTExtendedException
 from flask_socketio import join_room
 from jwt.exceptions import PyJWTError
 
-from app.accounts import service as accounts
+from app.accounts import sign_ins
 from app.accounts.guard import current_person
 from app.accounts.models import Person
+from app.accounts.roles import May
 from app.accounts.tokens import sign_in_id
 from app.config import Settings
 from app.core.errors import LipaError
@@ -29,9 +31,15 @@ from app.payments.settle import PAYMENT_UPDATE
 
 logger = logging.getLogger(__name__)
 
-#: The room of everybody who may hear of money going out.
-ADMINS = "admins"
+#: The room of everybody who may see the back office.
+STAFF = "staff"
+#: Tells the back office that something is new there, and no word about what.
+SHOP_CHANGED = "shop_changed"
+#: It is told no more often than this. Whoever hears it looks so much later, so that what happened
+#: meanwhile is seen too.
+SHOP_CHANGED_PAUSE_SECONDS = 1.0
 _sockets = threading.BoundedSemaphore(1)
+_last_told = float("-inf")
 
 
 def install(app: Flask, settings: Settings) -> None:
@@ -54,15 +62,24 @@ def install(app: Flask, settings: Settings) -> None:
 def deliver(topic: str, body: dict[str, Any]) -> None:
     """Tell an announcement of the outbox to those who may hear it."""
     if topic == PAYOUT_UPDATE:
-        socketio.emit(PAYOUT_UPDATE, body["update"], to=ADMINS)
-        return
-    if topic != PAYMENT_UPDATE:
+        socketio.emit(PAYOUT_UPDATE, body["update"], to=STAFF)
+    elif topic == PAYMENT_UPDATE:
+        update, person_uuid = body["update"], body["person_uuid"]
+        rooms = [order_room(update["order_id"])]
+        if person_uuid:
+            rooms.append(person_room(person_uuid))
+        socketio.emit(PAYMENT_UPDATE, update, to=rooms)
+    else:
         raise ValueError(f"nobody here speaks of {topic}")
-    update, person_uuid = body["update"], body["person_uuid"]
-    rooms = [order_room(update["order_id"])]
-    if person_uuid:
-        rooms.append(person_room(person_uuid))
-    socketio.emit(PAYMENT_UPDATE, update, to=rooms)
+    _tell_staff()
+
+
+def _tell_staff() -> None:
+    """Say that something has changed, unless that was said a moment ago."""
+    global _last_told
+    if time.monotonic() - _last_told >= SHOP_CHANGED_PAUSE_SECONDS:
+        _last_told = time.monotonic()
+        socketio.emit(SHOP_CHANGED, {}, to=STAFF)
 
 
 def person_room(uuid: str) -> str:
@@ -82,8 +99,8 @@ def _connect(auth: Any = None) -> bool | None:
         person = _person_of(auth)
         if person is not None:
             join_room(person_room(str(person.uuid)))
-            if person.is_admin:
-                join_room(ADMINS)
+            if person.may(May.SEE):
+                join_room(STAFF)
     except BaseException:
         _sockets.release()
         raise
@@ -129,7 +146,7 @@ def _person_of(auth: Any) -> Person | None:
         session["sign_in"] = _sign_in_of(str(token))
     if "sign_in" not in session:
         return current_person() if _from_our_page() else None
-    return accounts.person_of_sign_in(session["sign_in"]) if session["sign_in"] else None
+    return sign_ins.person_of(session["sign_in"]) if session["sign_in"] else None
 
 
 def _sign_in_of(token: str) -> UUID | None:

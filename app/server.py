@@ -24,7 +24,7 @@ from gunicorn.app.base import BaseApplication
 from app.config import Settings
 from app.extensions import db, socketio
 from app.jobs import Jobs, QueueAway
-from app.monitoring import configure_logging
+from app.monitoring import adopt, configure_logging
 from app.patience import PatientWorker, TimedBodies
 
 logger = logging.getLogger(__name__)
@@ -34,6 +34,7 @@ REQUEST_THREADS = 64
 GRACEFUL_SECONDS = 4
 #: How soon a stop is noticed by what has to end because of it.
 NOTICE_SECONDS = 0.2
+GUNICORN_LOGGER = "gunicorn.error"
 
 
 class Server(BaseApplication):
@@ -60,6 +61,7 @@ class Server(BaseApplication):
             "errorlog": "-",
             "accesslog": None,
             "control_socket_disable": True,
+            "on_starting": lambda _arbiter: adopt(GUNICORN_LOGGER),
             "when_ready": self._on_ready,
             "pre_fork": self._close_connections,
             "post_worker_init": self._start_jobs,
@@ -87,7 +89,7 @@ class Server(BaseApplication):
             db.engine.dispose()
 
     def _start_jobs(self, worker: Any) -> None:
-        configure_logging()
+        configure_logging(as_json=self._settings.logs_json)
         threading.excepthook = _quiet_closed_sockets
         threading.Thread(target=self._leave, args=(worker,), name="leaver", daemon=True).start()
         self._app.extensions["lipa_announcer"].start()

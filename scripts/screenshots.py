@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.services.chromium import FLAGS, find_chromium  # noqa: E402
-from tests.support.live_shop import SHOPPER, LiveShop, live_shop  # noqa: E402
+from tests.support.live_shop import ADMIN, SHOPPER, LiveShop, live_shop  # noqa: E402
 
 PICTURES = ROOT / "docs" / "img"
 PHONE_SIZE: ViewportSize = {"width": 360, "height": 740}
@@ -33,6 +33,7 @@ def main() -> None:
         _take(page, "shop")
         buyer = browser.new_context(base_url=shop.base_url, viewport=PHONE_SIZE)
         _buy(buyer, shop)
+        _look_after(desk, shop)
         browser.close()
 
 
@@ -59,6 +60,17 @@ def _buy(buyer: BrowserContext, shop: LiveShop) -> None:
     page.wait_for_url("**/order-success**")
     page.click("a[href^='/receipts/']")
     _take(page, "receipt")
+
+
+def _look_after(desk: BrowserContext, shop: LiveShop) -> None:
+    page = desk.new_page()
+    page.goto("/sign-in?next=/admin")
+    page.fill("[name=email]", ADMIN)
+    page.fill("[name=password]", shop.password)
+    page.click("main form button")
+    page.wait_for_selector("[data-live=live]")
+    page.wait_for_selector(".plot canvas")
+    _take(page, "back-office")
 
 
 def _take(page: Page, name: str) -> None:

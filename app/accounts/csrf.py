@@ -17,7 +17,7 @@ from wtforms.validators import ValidationError
 from app.core.errors import Forbidden
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_PROGRAM_PREFIXES = ("/api/", "/payments/")
+_PROGRAM_PREFIXES = ("/api/", "/payments/", "/pay/")
 #: The virtual phone's money is not real, no cookie is passed on to it, and the body of what is
 #: posted there must not be read before it.
 _UNGUARDED_PREFIX = "/simulator/"

@@ -13,12 +13,26 @@ from flask_jwt_extended import verify_jwt_in_request
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt.exceptions import PyJWTError
 
-from app.accounts import service
-from app.accounts.models import Person
-from app.accounts.roles import May
+from app.accounts import sign_ins
+from app.accounts.models import Person, SignIn
+from app.accounts.roles import MOVES_MONEY, May
 from app.accounts.tokens import sign_in_of_request
 from app.core.errors import Forbidden, Unauthorized
 from app.core.reading import prefers_json
+from app.settings.service import settings
+
+
+class SecondFactorNeeded(Forbidden):
+    """Whoever moves money shows that it is them, by a code from their own phone."""
+
+    message = (
+        "Whoever moves money signs in with a second factor. Set it up on your account's page, at "
+        "/account/second-factor, or sign in again with its code. Nothing was done."
+    )
+
+    def __init__(self) -> None:
+        super().__init__(details={"second_factor": True, "set_up": "/account/second-factor"})
+
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -39,20 +53,42 @@ def require_person() -> Person:
     return person
 
 
-def require_admin() -> Person:
-    """Return the admin who makes this request. Raises Unauthorized or Forbidden."""
-    person = require_person()
-    if not person.is_admin:
-        raise Forbidden("This is for the shop's admins.")
-    return person
+def require(*any_of: May) -> Person:
+    """Return who makes this request, if their role allows one of these.
 
-
-def require(what: May) -> Person:
-    """Return who makes this request, if their role allows it. Raises Unauthorized or Forbidden."""
+    Raises Unauthorized or Forbidden.
+    """
     person = require_person()
-    if not person.may(what):
+    allowed = {what for what in any_of if person.may(what)}
+    if not allowed:
         raise Forbidden("Your role does not allow this. Ask the shop's owner.")
+    if allowed <= MOVES_MONEY:
+        _require_second_factor()
     return person
+
+
+def require_refunder() -> Person:
+    """Return who asks for money back. Whoever may do so for others proves it is them.
+
+    Raises Unauthorized, and SecondFactorNeeded for staff without one.
+    """
+    person = require_person()
+    if person.may(May.REFUND):
+        _require_second_factor()
+    return person
+
+
+def current_sign_in() -> SignIn | None:
+    """Return the open sign-in that this request names, or None."""
+    current_person()
+    found: SignIn | None = g.get("sign_in")
+    return found
+
+
+def _require_second_factor() -> None:
+    sign_in = current_sign_in()
+    if settings().wants_second_factor and not (sign_in and sign_in.second_factor):
+        raise SecondFactorNeeded
 
 
 def _marked(view: Callable[..., Any], who: str) -> Any:
@@ -82,17 +118,6 @@ def signed_in(view: View) -> View:
     return _marked(guarded, "person")
 
 
-def admin_only(view: View) -> View:
-    """Only admins; strangers get 401, other people 403."""
-
-    @wraps(view)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        require_admin()
-        return view(*args, **kwargs)
-
-    return _marked(guarded, "admin")
-
-
 def signed_in_page(view: View) -> View:
     """Only people who are signed in; a browser is shown the way to sign in and back."""
 
@@ -103,47 +128,39 @@ def signed_in_page(view: View) -> View:
     return _marked(guarded, "person")
 
 
-def admin_page(view: View) -> View:
-    """Only admins; a stranger is shown the way to sign in, other people a 403 page."""
-
-    @wraps(view)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        if current_person() is None:
-            return _to_sign_in()
-        require_admin()
-        return view(*args, **kwargs)
-
-    return _marked(guarded, "admin")
-
-
-def staff_page(what: May) -> Callable[[View], View]:
-    """Only people whose role allows it; a stranger is shown the way to sign in, others a 403."""
+def staff_page(*any_of: May) -> Callable[[View], View]:
+    """Only people whose role allows one of these; a stranger is shown the way to sign in."""
 
     def guard(view: View) -> View:
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             if current_person() is None:
                 return _to_sign_in()
-            require(what)
+            require(*any_of)
             return view(*args, **kwargs)
 
-        return cast("View", _marked(guarded, f"staff: {what}"))
+        return cast("View", _marked(guarded, staff_who(*any_of)))
 
     return guard
 
 
-def staff_only(what: May) -> Callable[[View], View]:
-    """Only people whose role allows it; a program of a stranger gets 401, of others 403."""
+def staff_only(*any_of: May) -> Callable[[View], View]:
+    """Only people whose role allows one of these; strangers get 401, others 403."""
 
     def guard(view: View) -> View:
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            require(what)
+            require(*any_of)
             return view(*args, **kwargs)
 
-        return cast("View", _marked(guarded, f"staff: {what}"))
+        return cast("View", _marked(guarded, staff_who(*any_of)))
 
     return guard
+
+
+def staff_who(*any_of: May) -> str:
+    """Return the mark of a door that is open to whoever may do one of these."""
+    return f"staff: {', '.join(any_of)}"
 
 
 def _to_sign_in() -> ResponseReturnValue:
@@ -164,7 +181,12 @@ def _page_to_return_to() -> str:
 def _identify() -> Person | None:
     try:
         verify_jwt_in_request(optional=True)
-        sign_in = sign_in_of_request()
+        uuid = sign_in_of_request()
     except (JWTExtendedException, PyJWTError, UnicodeError):
         return None
-    return service.person_of_sign_in(sign_in) if sign_in else None
+    g.sign_in = sign_ins.open_one(uuid) if uuid else None
+    if g.sign_in is None:
+        return None
+    sign_ins.see(g.sign_in)
+    person: Person = g.sign_in.person
+    return person

@@ -11,7 +11,7 @@ from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt.exceptions import PyJWTError
 from pydantic import BaseModel, Field
 
-from app.accounts import service
+from app.accounts import second_factor, service, sign_ins
 from app.accounts.guard import open_to_all, require_person, signed_in
 from app.accounts.models import Person
 from app.accounts.roles import Role
@@ -53,6 +53,12 @@ class RegisterBody(BaseModel):
 class LoginBody(BaseModel):
     email: Email = Field(max_length=254)
     password: str = Field(max_length=service.PASSWORD_MAXIMUM, examples=["a long enough password"])
+    otp: str = Field(
+        default="",
+        max_length=40,
+        description="Where the account has a second factor: the six digits of the app, or a "
+        "recovery code. Without it the answer is 401 with details.second_factor true.",
+    )
 
 
 class PersonAnswer(Answer):
@@ -110,7 +116,11 @@ def register() -> ResponseReturnValue:
 @sign_in_limit
 def login() -> ResponseReturnValue:
     body = parse(request, LoginBody)
-    return jsonify(_tokens_for(service.authenticate(body.email, body.password)).model_dump())
+    person = service.authenticate(body.email, body.password)
+    has_second_factor = person.has_second_factor
+    if has_second_factor:
+        second_factor.check(person, body.otp)
+    return jsonify(_tokens_for(person, second_factor=has_second_factor).model_dump())
 
 
 @auth_api.post("/refresh")
@@ -123,7 +133,7 @@ def refresh() -> ResponseReturnValue:
     except (JWTExtendedException, PyJWTError, UnicodeError) as error:
         raise Unauthorized("Send a refresh token as Authorization: Bearer <token>.") from error
     sign_in_uuid = sign_in_of_refresh_token(get_jwt())
-    person = service.person_of_sign_in(sign_in_uuid) if sign_in_uuid else None
+    person = sign_ins.person_of(sign_in_uuid) if sign_in_uuid else None
     if person is None or sign_in_uuid is None:
         raise Unauthorized("This sign-in has ended. Sign in again.")
     answer = RefreshedAnswer(access_token=access_token(sign_in_uuid, person.uuid))
@@ -138,7 +148,7 @@ def logout() -> ResponseReturnValue:
     verify_jwt_in_request()
     sign_in_uuid = sign_in_of_request()
     if sign_in_uuid:
-        service.end_sign_in(sign_in_uuid)
+        sign_ins.end(sign_in_uuid)
     response = jsonify(SignedOutAnswer().model_dump())
     take_from_browser(response)
     return response
@@ -161,12 +171,11 @@ def _told(person: Person) -> PersonAnswer:
     )
 
 
-def _tokens_for(person: Person) -> SignedInAnswer:
+def _tokens_for(person: Person, *, second_factor: bool = False) -> SignedInAnswer:
     user = _told(person)
     person_uuid = person.uuid
-    sign_in = service.start_sign_in(
-        person.id, request.remote_addr, request.headers.get("User-Agent")
-    )
+    program = request.headers.get("User-Agent")
+    sign_in = sign_ins.start(person.id, request.remote_addr, program, second_factor=second_factor)
     return SignedInAnswer(
         access_token=access_token(sign_in.uuid, person_uuid),
         refresh_token=refresh_token(sign_in.uuid, person_uuid),

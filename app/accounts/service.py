@@ -1,24 +1,23 @@
-"""Making people and signing them in and out."""
+"""Making people, knowing them by their password, and giving them another one."""
 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from app.accounts.models import Person, SignIn
+from app.accounts.models import Person
 from app.accounts.passwords import hash_password, password_matches
 from app.accounts.roles import Role
-from app.core.clock import now
+from app.accounts.sign_ins import end_all_in
+from app.audit import service as audit
 from app.core.errors import Conflict, InvalidPhone, Unauthorized, ValidationError
 from app.core.unit_of_work import transaction
 from app.extensions import db
 from app.mpesa.phone import msisdn
 
-SIGN_IN_DAYS = 30
 PASSWORD_MINIMUM = 10
 PASSWORD_MAXIMUM = 256
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(?:\.[^@\s.]+)+")
@@ -48,44 +47,34 @@ def register(
 
 
 def authenticate(email: str, password: str) -> Person:
-    """Return whoever has this e-mail and password; one and the same refusal for all else."""
+    """Return whoever has this e-mail and password; one and the same refusal for all else.
+
+    A suspended person is refused in the same words as a stranger.
+    """
     person = db.session.scalar(select(Person).where(Person.email == email.strip().lower()[:254]))
     stored = person.password_hash if person else None
-    if not password_matches(password[:PASSWORD_MAXIMUM], stored) or person is None:
+    matches = password_matches(password[:PASSWORD_MAXIMUM], stored)
+    if not matches or person is None or person.is_suspended:
         raise Unauthorized("E-mail and password do not belong together. Check both and try again.")
     return person
 
 
-def start_sign_in(person_id: int, address: str | None, program: str | None) -> SignIn:
-    """Open a sign-in that lasts SIGN_IN_DAYS unless it is ended."""
+def change_password(person: Person, present: str, wanted: str, keep: UUID | None) -> None:
+    """Give somebody another password and end their sign-ins, but for the one that is kept.
+
+    Raises ValidationError for a wrong present password or a bad new one.
+    """
+    person_id = person.id
+    if not password_matches(present[:PASSWORD_MAXIMUM], person.password_hash):
+        raise ValidationError("That is not your password.", details={"field": "present"})
+    _require_good_password(wanted)
+    hashed = hash_password(wanted)
     with transaction() as session:
-        sign_in = SignIn(
-            person_id=person_id,
-            expires_at=now() + timedelta(days=SIGN_IN_DAYS),
-            address=address,
-            program=(program or "")[:255],
-        )
-        session.add(sign_in)
-    return sign_in
-
-
-def end_sign_in(uuid: UUID) -> None:
-    """End a sign-in: every token given for it stops working at once."""
-    with transaction() as session:
-        session.execute(
-            update(SignIn)
-            .where(SignIn.uuid == uuid, SignIn.ended_at.is_(None))
-            .values(ended_at=now())
-        )
-
-
-def person_of_sign_in(sign_in: UUID) -> Person | None:
-    """Return whose sign-in this is while it is open, else None."""
-    return db.session.scalar(
-        select(Person)
-        .join(SignIn, SignIn.person_id == Person.id)
-        .where(SignIn.uuid == sign_in, SignIn.ended_at.is_(None), SignIn.expires_at > now())
-    )
+        found = session.get_one(Person, person_id)
+        found.password_hash = hashed
+        end_all_in(session, person_id, keep)
+        if found.is_staff:
+            audit.record(session, found, "person.changed_password", f"person {found.email}")
 
 
 def _readable_email(email: str) -> str:

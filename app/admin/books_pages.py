@@ -8,7 +8,8 @@ from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
-from app.accounts.guard import admin_page
+from app.accounts.guard import staff_page
+from app.accounts.roles import May
 from app.core.errors import ProviderUnavailable, ValidationError
 from app.core.reading import MAX_ID
 from app.disbursements import funds, provider
@@ -45,7 +46,7 @@ class TrialBalance:
 
 
 @books_pages.get("")
-@admin_page
+@staff_page(May.SEE)
 def show() -> ResponseReturnValue:
     before = _before(request.args.get("before"))
     # One more than is shown says whether there are older ones.
@@ -65,7 +66,7 @@ def show() -> ResponseReturnValue:
 
 
 @books_pages.post("/float")
-@admin_page
+@staff_page(May.SERVE)
 @status_limit
 def ask_for_float() -> ResponseReturnValue:
     """Have Daraja tell the balance; its answer comes by itself."""

@@ -1,4 +1,4 @@
-"""What an admin sees first: what waits for a person, what came in, what was not proven."""
+"""What the shop's people see first: is all well, did it come in, and what waits for a person."""
 
 from __future__ import annotations
 
@@ -7,17 +7,28 @@ from collections.abc import Callable
 from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from app.accounts.guard import admin_page, require_person
+from app.accounts.guard import require_person, staff_page
 from app.accounts.models import Person
+from app.accounts.roles import May
+from app.admin.dashboard import duration, plots
+from app.alerts.service import open_alerts
+from app.core.clock import now
 from app.core.errors import LipaError, NotFound
+from app.core.reading import MAX_ID
 from app.disbursements import questions as out_questions
 from app.disbursements.questions import OutQuestion
+from app.figures import callbacks
+from app.figures import service as figures
+from app.figures.periods import CHOICES, days_from
+from app.figures.words import ABOUT, of_reason
 from app.payments import deciding, queries, questions, suspicion
 from app.payments.questions import Question
 
 admin_pages = Blueprint("admin_pages", __name__, url_prefix="/admin")
 
-MAX_ID = 2**63 - 1
+NEWEST_PAYMENTS = 20
+MOST_ALERTS = 20
+MOST_UNPROVEN = 20
 Decide = Callable[[int, Person, str], None]
 _DECISIONS: dict[str, Decide] = {
     "accept": deciding.accept,
@@ -30,16 +41,25 @@ _DECISIONS: dict[str, Decide] = {
 
 
 @admin_pages.get("")
-@admin_page
+@staff_page(May.SEE)
 def index() -> ResponseReturnValue:
+    told = figures.figures(days_from(request.args.get("days")))
     return render_template(
         "admin/index.html",
-        payments=queries.recent(),
+        alerts=open_alerts(MOST_ALERTS),
+        glance=figures.glance(),
         questions=_questions(),
         set_aside=out_questions.to_send_back(),
+        figures=told,
+        plots=plots(told),
+        choices=CHOICES,
+        about=ABOUT,
+        of_reason=of_reason,
+        duration=duration,
+        payments=queries.recent(NEWEST_PAYMENTS),
         patterns=suspicion.patterns(),
-        unproven=queries.unproven_callbacks(),
-        figures=queries.figures(),
+        unproven=callbacks.unproven(MOST_UNPROVEN),
+        as_of=now(),
     )
 
 
@@ -52,7 +72,7 @@ def _questions() -> list[Question | OutQuestion]:
 
 
 @admin_pages.post("/questions/<action>/<int:subject_id>")
-@admin_page
+@staff_page(May.SERVE)
 def decide(action: str, subject_id: int) -> ResponseReturnValue:
     """Carry out the next step that a question offers. Its form says why."""
     person, why = require_person(), request.form.get("why", "")

@@ -1,42 +1,105 @@
-"""What an admin sees of one payment, and the form that sends its money back."""
+"""Payments in the back office: finding one, everything about it, and sending its money back."""
 
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Callable
 
-from flask import Blueprint, flash, make_response, redirect, render_template, request
+from flask import Blueprint, Response, flash, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from app.accounts.guard import admin_page, require_person
+from app.accounts.guard import require_person, staff_page
+from app.accounts.roles import May
+from app.admin.payment_view import payment_page
+from app.audit.service import record
 from app.core import idempotency
-from app.core.errors import Conflict, IdempotencyMismatch, LipaError
+from app.core.errors import Conflict, IdempotencyMismatch, LipaError, ValidationError
 from app.core.idempotency import Answer
 from app.core.money import cents_from_shillings
+from app.core.unit_of_work import transaction
 from app.disbursements import engine, refunds
-from app.disbursements.listing import names_of
-from app.disbursements.models import Channel
+from app.exports.evidence import evidence_of
+from app.extensions import db
 from app.idempotency import fingerprint
-from app.ledger.service import transfers_of
 from app.limits import caller, initiate_limit
-from app.payments.models import Payment
-from app.payments.queries import find_payment, timeline_of
+from app.payments import inbox, search
+from app.payments.heard import message_of
+from app.payments.queries import find_payment
+from app.payments.states import Status
 
 admin_payment_pages = Blueprint("admin_payment_pages", __name__, url_prefix="/admin/payments")
 
 ROOM = "/admin/payments"
 _FORM_KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
+_FILTERS = ("q", "status", "from", "to", "person")
+
+
+@admin_payment_pages.get("")
+@staff_page(May.SEE)
+def index() -> ResponseReturnValue:
+    """List payments, newest first, as far as they fit what was asked for."""
+    found, refusal = None, None
+    try:
+        found = search.search(search.read_filters(request.args), search.read_before(request.args))
+    except ValidationError as error:
+        refusal = error
+    values = {name: request.args.get(name, "") for name in _FILTERS}
+    page = render_template(
+        "admin/payments.html",
+        found=found,
+        values=values,
+        kept={name: value for name, value in values.items() if value},
+        is_newest="before" not in request.args,
+        states=list(Status),
+        problem=refusal.message if refusal else None,
+        problem_field=refusal.details.get("field") if refusal else None,
+    )
+    return page, refusal.status if refusal else 200
 
 
 @admin_payment_pages.get("/<ref>")
-@admin_page
+@staff_page(May.SEE)
 def show(ref: str) -> ResponseReturnValue:
-    return _page(find_payment(ref))
+    return payment_page(find_payment(ref))
+
+
+@admin_payment_pages.post("/<ref>/callbacks/<int:message_id>/rehearse")
+@staff_page(May.SERVE)
+@initiate_limit
+def rehearse(ref: str, message_id: int) -> ResponseReturnValue:
+    """Say what today's code would do with a callback of the past, and do nothing."""
+    payment = find_payment(ref)
+    name, found_id = payment.public_ref, message_of(payment, message_id).id
+    try:
+        rehearsed = inbox.dry_run(found_id)
+    except LipaError as refusal:
+        return payment_page(find_payment(name), refusal, form="callbacks"), refusal.status
+    except Exception as error:
+        # This is what a rehearsal is for: to see that today's code stumbles, without harm.
+        db.session.rollback()
+        stumbles = Conflict(f"Today's code cannot act on it: {type(error).__name__}.")
+        return payment_page(find_payment(name), stumbles, form="callbacks"), stumbles.status
+    return payment_page(find_payment(name), rehearsed=(found_id, rehearsed))
+
+
+@admin_payment_pages.post("/<ref>/evidence.zip")
+@staff_page(May.SERVE)
+@initiate_limit
+def evidence(ref: str) -> ResponseReturnValue:
+    """Send everything about a payment in one file; that it was taken is part of it."""
+    payment = find_payment(ref)
+    payment_id, name = payment.id, payment.public_ref
+    with transaction() as session:
+        record(session, require_person(), "payment.evidence_taken", f"payment {name}")
+    return Response(
+        evidence_of(find_payment(payment_id)),
+        mimetype="application/zip",
+        headers={"Content-Disposition": f'attachment; filename="evidence-{name}.zip"'},
+    )
 
 
 @admin_payment_pages.post("/<ref>/refund")
-@admin_page
+@staff_page(May.REFUND)
 @initiate_limit
 def refund(ref: str) -> ResponseReturnValue:
     """Ask for a refund. The same form sent twice asks once, and shows what the first one made."""
@@ -44,15 +107,15 @@ def refund(ref: str) -> ResponseReturnValue:
     try:
         return _once(lambda: _asked(name)) or redirect(f"{ROOM}/{name}", 303)
     except LipaError as refusal:
-        return _page(find_payment(name), refusal), refusal.status
+        return payment_page(find_payment(name), refusal, form="refund"), refusal.status
 
 
 def _asked(name: str) -> ResponseReturnValue:
     amount, reason = request.form.get("amount", "").strip(), request.form.get("reason", "")
     amount_cents = cents_from_shillings(amount) if amount else None
-    record = refunds.ask(name, require_person(), amount_cents, reason)
-    path = f"/admin/refunds/{record.public_ref}"
-    engine.send_now(record)
+    asked = refunds.ask(name, require_person(), amount_cents, reason)
+    path = f"/admin/refunds/{asked.public_ref}"
+    engine.send_now(asked)
     return redirect(path, 303)
 
 
@@ -86,26 +149,3 @@ def _once(work: Callable[[], ResponseReturnValue]) -> ResponseReturnValue | None
     answer = Answer(response.status_code, {"Location": response.headers["Location"]}, b"")
     idempotency.end(turn, answer, nothing_sent=False)
     return response
-
-
-def _page(payment: Payment, refusal: LipaError | None = None) -> str:
-    left = refunds.refundable_cents(payment)
-    road, why = refunds.road_for(payment, left, (payment.received_cents or 0) - left)
-    form = request.form if refusal else {}
-    timeline = timeline_of(payment)
-    return render_template(
-        "admin/payment.html",
-        payment=payment,
-        left_cents=left,
-        road=road,
-        why=why,
-        is_reversal=road is Channel.REVERSAL,
-        refunds=refunds.refunds_of(payment),
-        timeline=timeline,
-        names=names_of(entry.actor for entry in timeline),
-        transfers=transfers_of(payment.public_ref),
-        form_key=secrets.token_urlsafe(24),
-        values=form,
-        problem=refusal.message if refusal else None,
-        problem_field=refusal.details.get("field") if refusal else None,
-    )

@@ -39,6 +39,8 @@ class AuditEntry(Model):
     #: What it was done to, such as ``payment TXN…``; "" where it was the shop as a whole.
     subject: Mapped[str] = mapped_column(String(80))
     detail: Mapped[dict[str, Any]] = mapped_column(JSON)
+    #: The request that did it, by which the log's lines are found; None for commands.
+    request_id: Mapped[str | None] = mapped_column(String(64))
     previous_hash: Mapped[str] = mapped_column(String(64))
     hash: Mapped[str] = mapped_column(String(64), unique=True)
 

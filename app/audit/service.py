@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models import Person
 from app.audit.models import GENESIS, HEAD_ID, AuditEntry, AuditHead
-from app.core.clock import now
+from app.core.clock import NAIROBI, now
+from app.core.request_ids import current_request_id
 from app.core.statements import insert_or_nothing
 from app.extensions import db
+from app.monitoring import redact
 
 #: How many rows the check holds in memory at a time.
 CHUNK = 1000
@@ -28,24 +32,25 @@ def record(
 ) -> AuditEntry:
     """Write what was done into the caller's transaction: it stands if, and only if, the deed does.
 
-    ``actor`` is who did it, or the name of a machine or command. ``detail`` is written as it is:
-    hand over no secret, and no whole phone number. Every writer waits for the one before, so
+    ``actor`` is who did it, or the name of a machine or command. Phone numbers and tokens in
+    ``detail`` are masked; hand over no other secret. Every writer waits for the one before, so
     call it late in the transaction, after the rows that others may be waiting for are locked.
     """
-    head = _locked_head(session)
+    end = _locked_head(session)
     entry = AuditEntry(
-        id=head.last_id + 1,
+        id=end.last_id + 1,
         at=now(),
         actor_id=actor.id if isinstance(actor, Person) else None,
         actor=(actor.email if isinstance(actor, Person) else actor)[:80],
         action=action,
         subject=subject[:80],
-        detail=detail,
-        previous_hash=head.last_hash,
+        detail={name: redact(it) if isinstance(it, str) else it for name, it in detail.items()},
+        request_id=current_request_id(),
+        previous_hash=end.last_hash,
     )
     entry.hash = fingerprint(entry)
     session.add(entry)
-    head.last_id, head.last_hash = entry.id, entry.hash
+    end.last_id, end.last_hash = entry.id, entry.hash
     session.flush()
     return entry
 
@@ -66,6 +71,7 @@ def fingerprint(entry: AuditEntry) -> str:
         "action": entry.action,
         "subject": entry.subject,
         "detail": entry.detail,
+        "request_id": entry.request_id,
         "previous": entry.previous_hash,
     }
     written = json.dumps(said, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
@@ -83,8 +89,7 @@ def faults() -> Iterator[str]:
         if entry.hash != fingerprint(entry):
             yield f"row {entry.id} was changed after it was written"
         expected_id, previous = entry.id + 1, entry.hash
-    head = db.session.get(AuditHead, HEAD_ID, populate_existing=True)
-    end = (head.last_id, head.last_hash) if head else (0, GENESIS)
+    end = head()
     if end != (expected_id - 1, previous):
         yield f"the chain is to end with row {end[0]}, and ends with row {expected_id - 1}"
 
@@ -102,11 +107,49 @@ def _all_entries() -> Iterator[AuditEntry]:
         db.session.expunge_all()
 
 
-def newest(before_id: int | None = None, limit: int = 50, subject: str = "") -> list[AuditEntry]:
+@dataclass(frozen=True)
+class Wanted:
+    """Which rows somebody wants to see; what is empty narrows nothing."""
+
+    #: A person's e-mail, or a machine's name.
+    actor: str = ""
+    #: How the action begins: ``payment`` for all of payments.
+    action: str = ""
+    subject: str = ""
+    #: A day in Nairobi.
+    day: date | None = None
+
+
+def newest(
+    before_id: int | None = None, limit: int = 50, wanted: Wanted | None = None
+) -> Sequence[AuditEntry]:
     """Return the newest rows, or those older than ``before_id``; at most ``limit``."""
     query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit)
     if before_id is not None:
         query = query.where(AuditEntry.id < before_id)
-    if subject:
-        query = query.where(AuditEntry.subject == subject)
-    return list(db.session.scalars(query))
+    return db.session.scalars(query.where(*_conditions(wanted or Wanted()))).all()
+
+
+def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+    if wanted.actor:
+        yield AuditEntry.actor == wanted.actor
+    if wanted.action:
+        yield AuditEntry.action.startswith(wanted.action, autoescape=True)
+    if wanted.subject:
+        yield AuditEntry.subject == wanted.subject
+    if wanted.day:
+        begins = datetime.combine(wanted.day, time(), tzinfo=NAIROBI)
+        yield AuditEntry.at >= begins
+        yield AuditEntry.at < begins + timedelta(days=1)
+
+
+def head() -> tuple[int, str]:
+    """Return the number of rows in the chain, and the hash of the last."""
+    found = db.session.get(AuditHead, HEAD_ID, populate_existing=True)
+    return (found.last_id, found.last_hash) if found else (0, GENESIS)
+
+
+def holds(hash_noted: str) -> bool:
+    """Tell whether the chain has, or had as its end, a hash that somebody noted down earlier."""
+    query = select(AuditEntry.id).where(AuditEntry.hash == hash_noted)
+    return hash_noted == GENESIS or db.session.scalar(query) is not None

@@ -26,6 +26,9 @@ BATCH = 200
 KEPT_MINUTES = 10
 
 Deliver = Callable[[str, dict[str, Any]], None]
+#: Told of what is staged, inside its transaction: what a listener writes stands or falls with it.
+Listener = Callable[[Session, str, dict[str, Any]], None]
+_listeners: list[Listener] = []
 
 
 class Announcement(Model):
@@ -39,6 +42,12 @@ class Announcement(Model):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
 
 
+def listen(listener: Listener) -> None:
+    """Have a listener told of everything that is staged from now on, once however often asked."""
+    if listener not in _listeners:
+        _listeners.append(listener)
+
+
 def stage(
     session: Session, topic: str, body: dict[str, Any], wake: Callable[[], object] | None = None
 ) -> None:
@@ -47,6 +56,8 @@ def stage(
     ``wake`` is called once that has been committed.
     """
     session.add(Announcement(topic=topic, body=body))
+    for listener in _listeners:
+        listener(session, topic, body)
     if wake is not None:
         after_commit(wake)
 

@@ -13,13 +13,15 @@ from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 from pydantic import AfterValidator, BaseModel, Field, StrictInt, StrictStr
 
-from app.accounts.guard import admin_only, for_provider, require_person, signed_in
+from app.accounts.guard import for_provider, require_person, signed_in, staff_only
+from app.accounts.roles import May
 from app.core.clock import iso_seconds
-from app.core.errors import InvalidPhone, LipaError
+from app.core.errors import InvalidPhone, LipaError, ProviderRefused
 from app.core.money import cents_from_shillings, whole_shillings
 from app.core.reading import page_of, parse
 from app.disbursements import engine as money_out
 from app.disbursements import refunds
+from app.disbursements.refusal import require_not_refused
 from app.disbursements.states import OutStatus
 from app.idempotency import idempotent
 from app.limits import initiate_limit, status_limit
@@ -268,7 +270,7 @@ def my() -> ResponseReturnValue:
 
 @courses_dialect.get("/admin")
 @documented("List everybody's payments, newest first", list[AdminRow], pages=ROWS_AT_ONCE)
-@admin_only
+@staff_only(May.SEE)
 @status_limit
 def admin() -> ResponseReturnValue:
     """List everybody's payments, newest first; ``page`` leads to the older ones."""
@@ -281,9 +283,9 @@ def admin() -> ResponseReturnValue:
     "Ask for a payment's money back",
     {200: RefundAnswer, 202: RefundAnswer},
     body=RefundBody,
-    refusals=MONEY_BACK,
+    refusals=(*MONEY_BACK, ProviderRefused),
 )
-@admin_only
+@staff_only(May.REFUND)
 @initiate_limit
 @idempotent
 def b2c() -> ResponseReturnValue:
@@ -293,6 +295,7 @@ def b2c() -> ResponseReturnValue:
     reason = (body.reason or "").strip() or REFUND_REASON
     asked = refunds.ask(body.payment_id, require_person(), wanted_cents, reason)
     refund = money_out.refund_now(asked)
+    require_not_refused(refund)
     done = refund.status == OutStatus.COMPLETED
     answer = RefundAnswer(
         message="Refund sent" if done else "Refund accepted",

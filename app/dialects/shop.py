@@ -248,13 +248,13 @@ def query() -> ResponseReturnValue:
 @status_limit
 def verify(order_id: str) -> ResponseReturnValue:
     order = orders.find_order(order_id, require_person())
-    attempt = payments.telling_attempt(payments.attempts_of(order))
+    attempt, receipt = _what_tells(order, payments.attempts_of(order))
     data = VerifyData(
         order_id=str(order.uuid),
         order_number=order.number,
         payment_status=_payment_word(order, attempt),
-        payment_method="mpesa" if attempt else None,
-        payment_reference=attempt.mpesa_receipt if attempt else None,
+        payment_method="mpesa" if attempt or receipt else None,
+        payment_reference=receipt,
         paid_at=iso_seconds(order.paid_at) if order.paid_at else None,
         total=shillings_number(order.total_cents),
     )
@@ -269,11 +269,11 @@ def callback() -> ResponseReturnValue:
 
 
 def _status_of(order: Order, attempts: Sequence[Payment]) -> QueryData:
-    attempt = payments.telling_attempt(attempts)
+    attempt, receipt = _what_tells(order, attempts)
     word = _payment_word(order, attempt)
     return QueryData(
         status=word,
-        payment_reference=attempt.mpesa_receipt if attempt else None,
+        payment_reference=receipt,
         payment_status=word,
         reason=_reason(attempt),
         result_code=attempt.result_code if attempt else None,
@@ -282,6 +282,18 @@ def _status_of(order: Order, attempts: Sequence[Payment]) -> QueryData:
         review=order.status == OrderStatus.REVIEW or (attempt is not None and attempt.needs_review),
         **_for_the_page(order, attempts),
     )
+
+
+def _what_tells(order: Order, attempts: Sequence[Payment]) -> tuple[Payment | None, str | None]:
+    """Pick the attempt that says how an order stands, and the receipt of the money.
+
+    Where an order was paid by hand at the paybill, no attempt of ours does.
+    """
+    attempt = payments.telling_attempt(attempts)
+    if order.status == OrderStatus.PAID and not (attempt and attempt.is_completed):
+        by_hand = payments.paid_by_hand(order.id)
+        return None, by_hand[0].receipt if by_hand else None
+    return attempt, attempt.mpesa_receipt if attempt else None
 
 
 def _payment_word(order: Order, attempt: Payment | None) -> str:

@@ -9,7 +9,8 @@ from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, Field, StrictStr
 from pydantic.json_schema import WithJsonSchema
 
-from app.accounts.guard import admin_only, for_provider, require_person
+from app.accounts.guard import for_provider, require_person, staff_only
+from app.accounts.roles import May
 from app.core.clock import iso_seconds
 from app.core.errors import (
     AmountTooHigh,
@@ -48,7 +49,7 @@ chapter(
 
 #: What is said of a payout, by how it stands once it has been asked for.
 MESSAGES = {
-    OutStatus.AWAITING_APPROVAL: "Payout recorded: another admin has to approve it",
+    OutStatus.AWAITING_APPROVAL: "Payout recorded: another person has to approve it",
     OutStatus.QUEUED: "Payout queued: it is sent as soon as it can be",
     OutStatus.PROCESSING: "Payout initiated successfully",
     OutStatus.COMPLETED: "Payout completed",
@@ -104,7 +105,7 @@ class CancelBody(BaseModel):
 
 
 class PayoutAnswer(Answer):
-    """``held`` says why a queued payout waits; ``approval`` why another admin has to agree."""
+    """``held`` says why a queued payout waits; ``approval`` why another person has to agree."""
 
     payout_id: Uuid
     reference: str = Field(examples=["PAY20261121090000K7Q"])
@@ -171,7 +172,7 @@ def _in_our_words(error: LipaError) -> ResponseReturnValue:
     about="Sent at once where nobody else has to agree; 202 where it waits, for a second admin, "
     "for float, or because M-Pesa has not confirmed it. Send an Idempotency-Key: it pays once.",
 )
-@admin_only
+@staff_only(May.PAY_OUT)
 @initiate_limit
 @idempotent
 def pay_supplier() -> ResponseReturnValue:
@@ -188,7 +189,7 @@ def pay_supplier() -> ResponseReturnValue:
     pages=20,
     query={"status": f"One of {', '.join(OutStatus)}."},
 )
-@admin_only
+@staff_only(May.SEE)
 def list_payouts() -> ResponseReturnValue:
     page, per_page = page_of(request)
     status = request.args.get("status") or None
@@ -204,7 +205,7 @@ def list_payouts() -> ResponseReturnValue:
 
 @shop_payouts_dialect.get("/supplier/payouts/<payout_id>")
 @documented("Read a payout", PayoutEnvelope, refusals=(NotFound,), names=_NAMES)
-@admin_only
+@staff_only(May.SEE)
 def get_payout(payout_id: str) -> ResponseReturnValue:
     return _answer(find(payout_id, Kind.PAYOUT), always=200)
 
@@ -216,7 +217,7 @@ def get_payout(payout_id: str) -> ResponseReturnValue:
     refusals=(NotFound, Conflict, Forbidden, ProviderRefused),
     names=_NAMES,
 )
-@admin_only
+@staff_only(May.APPROVE)
 @idempotent
 def approve_payout(payout_id: str) -> ResponseReturnValue:
     payout = find(payout_id, Kind.PAYOUT)
@@ -231,7 +232,7 @@ def approve_payout(payout_id: str) -> ResponseReturnValue:
     refusals=(NotFound, Conflict),
     names=_NAMES,
 )
-@admin_only
+@staff_only(May.PAY_OUT, May.APPROVE)
 def cancel_payout(payout_id: str) -> ResponseReturnValue:
     reason = parse(request, CancelBody).reason if request.is_json else ""
     payout = find(payout_id, Kind.PAYOUT)
@@ -249,7 +250,7 @@ def cancel_payout(payout_id: str) -> ResponseReturnValue:
     about="It is kept in the history, shown to the other admins, and cools off: for a while "
     "payouts to it need a second admin.",
 )
-@admin_only
+@staff_only(May.PAY_OUT)
 def update_mpesa(supplier_id: str) -> ResponseReturnValue:
     body = parse(request, NumberBody)
     supplier = suppliers.find(supplier_id)

@@ -9,8 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts.models import Person
+from app.audit import service as audit
 from app.core.clock import now
 from app.core.errors import Conflict, Forbidden, ValidationError
+from app.core.money import kes
 from app.core.unit_of_work import after_commit, transaction
 from app.disbursements.machine import locked, move
 from app.disbursements.models import Disbursement
@@ -33,6 +35,8 @@ def approve(disbursement_id: int, person: Person) -> None:
     """
     with transaction() as session:
         approve_in(session, disbursement_id, person)
+        record = locked(session, disbursement_id)
+        record_deed(session, record, person, "approved", amount=kes(record.amount_cents))
 
 
 def approve_in(session: Session, disbursement_id: int, person: Person) -> None:
@@ -64,6 +68,7 @@ def call_off(disbursement_id: int, person: Person, why: str) -> None:
         moved = move(session, record, OutEvent.CALLED_OFF, f"person {person.id}", words, **changes)
         if not moved:
             raise Conflict(f"It is {record.status} and cannot be called off any more.")
+        record_deed(session, record, person, "called_off", why=words)
 
 
 def lapse(disbursement_id: int) -> str:
@@ -83,6 +88,14 @@ def lapsed_ids(limit: int) -> list[int]:
         Disbursement.status == OutStatus.AWAITING_APPROVAL, Disbursement.approve_until <= now()
     )
     return list(db.session.scalars(query.order_by(Disbursement.id).limit(limit)))
+
+
+def record_deed(
+    session: Session, record: Disbursement, person: Person, verb: str, **detail: str
+) -> None:
+    """Write what a person did to a refund or payout into the audit trail, last of all."""
+    action, subject = f"{record.kind}.{verb}", f"{record.kind} {record.public_ref}"
+    audit.record(session, person, action, subject, **detail)
 
 
 def first_state(approval_why: str | None) -> dict[str, Any]:
@@ -122,9 +135,9 @@ def _is_late(record: Disbursement) -> bool:
 
 def _require_another(session: Session, record: Disbursement, person: Person) -> None:
     if record.asked_by == person.id:
-        raise Forbidden("You asked for this yourself: another admin has to agree.")
+        raise Forbidden("You asked for this yourself: another person has to agree.")
     if record.supplier_id is not None and changed_lately_by(session, record.supplier_id, person.id):
-        raise Forbidden("You changed this supplier's number yourself: another admin has to agree.")
+        raise Forbidden("You changed this supplier's number yourself: another person has to agree.")
 
 
 def _require_same_number(record: Disbursement) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app.accounts.models import Person
 from app.core.clock import now
 from app.core.errors import Conflict, ValidationError
 from app.core.unit_of_work import transaction
-from app.disbursements.approvals import readable
-from app.disbursements.machine import Verdict, conclude, locked
+from app.disbursements.approvals import readable, record_deed
+from app.disbursements.machine import Verdict, conclude_in, locked, persistently
 from app.disbursements.models import Disbursement
-from app.disbursements.references import find
 from app.disbursements.states import SENT
 from app.disbursements.timeline import remark
 from app.extensions import db
@@ -33,7 +33,8 @@ def declare_paid(record: Disbursement, person: Person, receipt: str, evidence: s
         )
     _require_open(record)
     _require_unheld(record, found)
-    _conclude(record.id, Verdict("paid", f"person {person.id}", "", words, receipt=found))
+    verdict = Verdict("paid", f"person {person.id}", "", words, receipt=found)
+    _conclude(record.id, verdict, person, "declared_paid", receipt=found)
 
 
 def declare_not_paid(record: Disbursement, person: Person, evidence: str) -> None:
@@ -43,7 +44,8 @@ def declare_not_paid(record: Disbursement, person: Person, evidence: str) -> Non
     """
     words = readable(evidence)
     _require_open(record)
-    _conclude(record.id, Verdict("declined", f"person {person.id}", "", words))
+    verdict = Verdict("declined", f"person {person.id}", "", words)
+    _conclude(record.id, verdict, person, "declared_not_paid")
 
 
 def acknowledge(record: Disbursement, person: Person, why: str) -> None:
@@ -55,6 +57,7 @@ def acknowledge(record: Disbursement, person: Person, why: str) -> None:
             raise Conflict("There is nothing to acknowledge here.")
         found.reviewed_at = now()
         remark(session, found, "seen", f"person {person.id}", words)
+        record_deed(session, found, person, "acknowledged", why=words)
 
 
 def _require_open(record: Disbursement) -> None:
@@ -72,8 +75,13 @@ def _require_unheld(record: Disbursement, receipt: str) -> None:
         raise Conflict(f"{receipt} is the receipt of {holder}. Look at the statement again.")
 
 
-def _conclude(record_id: int, verdict: Verdict) -> None:
-    conclude(record_id, verdict)
-    record = find(record_id)
-    with transaction() as session:
-        locked(session, record.id).reviewed_at = now()
+def _conclude(record_id: int, verdict: Verdict, person: Person, verb: str, **detail: str) -> None:
+    """Apply a person's evidence and sign it, all of it or nothing."""
+
+    def work(session: Session) -> None:
+        conclude_in(session, record_id, verdict)
+        record = locked(session, record_id)
+        record.reviewed_at = now()
+        record_deed(session, record, person, verb, why=verdict.description, **detail)
+
+    persistently(work)

@@ -59,7 +59,7 @@ class Verdict:
 
 def conclude(disbursement_id: int, verdict: Verdict) -> str:
     """Apply proven evidence to money that went out, once; return in a few words what it changed."""
-    return persistently(lambda session: _conclude(session, disbursement_id, verdict))
+    return persistently(lambda session: conclude_in(session, disbursement_id, verdict))
 
 
 def persistently(work: Callable[[Session], Result]) -> Result:
@@ -123,7 +123,8 @@ def announce(session: Session, record: Disbursement) -> None:
     outbox.stage(session, PAYOUT_UPDATE, {"update": body}, announcement_staged.send)
 
 
-def _conclude(session: Session, disbursement_id: int, verdict: Verdict) -> str:
+def conclude_in(session: Session, disbursement_id: int, verdict: Verdict) -> str:
+    """Apply proven evidence in the caller's transaction; see ``conclude``."""
     record = locked(session, disbursement_id)
     if verdict.outcome == "paid":
         return _pay(session, record, verdict)

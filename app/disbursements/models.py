@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.accounts.models import Person
 from app.core.clock import now
 from app.core.columns import BigId, UtcDateTime
+from app.core.request_ids import current_request_id
 from app.disbursements.states import NOT_PAID, SENT, OutStatus
 from app.extensions import Model
 from app.payments.models import Payment
@@ -169,6 +170,8 @@ class OutEntry(Model):
     to_status: Mapped[str] = mapped_column(String(24))
     actor: Mapped[str] = mapped_column(String(80))
     why: Mapped[str] = mapped_column(Text)
+    #: The request that did it, by which the log's lines are found; None for the background.
+    request_id: Mapped[str | None] = mapped_column(String(64), default=current_request_id)
 
 
 class ResultMessage(Model):

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from app.accounts.guard import admin_page, require_person
+from app.accounts.guard import require, require_person, staff_page
 from app.accounts.models import Person
+from app.accounts.roles import May
 from app.core.errors import LipaError, NotFound, ValidationError
 from app.core.reading import page_of
 from app.disbursements import approvals, asking, deciding, engine, listing
@@ -26,38 +27,38 @@ Act = Callable[[Disbursement, Person], str]
 
 
 @out_pages.get("/payouts")
-@admin_page
+@staff_page(May.SEE)
 def payouts() -> ResponseReturnValue:
     return _list(Kind.PAYOUT)
 
 
 @out_pages.get("/payouts/<ref>")
-@admin_page
+@staff_page(May.SEE)
 def payout(ref: str) -> ResponseReturnValue:
     return _show(Kind.PAYOUT, ref)
 
 
 @out_pages.post("/payouts/<ref>/<action>")
-@admin_page
+@staff_page(May.SERVE, May.APPROVE, May.PAY_OUT)
 @initiate_limit
 def act_on_payout(ref: str, action: str) -> ResponseReturnValue:
     return _act(Kind.PAYOUT, ref, action)
 
 
 @out_pages.get("/refunds")
-@admin_page
+@staff_page(May.SEE)
 def refunds() -> ResponseReturnValue:
     return _list(Kind.REFUND)
 
 
 @out_pages.get("/refunds/<ref>")
-@admin_page
+@staff_page(May.SEE)
 def refund(ref: str) -> ResponseReturnValue:
     return _show(Kind.REFUND, ref)
 
 
 @out_pages.post("/refunds/<ref>/<action>")
-@admin_page
+@staff_page(May.SERVE, May.APPROVE, May.REFUND)
 @initiate_limit
 def act_on_refund(ref: str, action: str) -> ResponseReturnValue:
     return _act(Kind.REFUND, ref, action)
@@ -95,11 +96,21 @@ def _act(kind: Kind, ref: str, action: str) -> ResponseReturnValue:
     name = record.public_ref
     if action not in _ACTS:
         raise NotFound
+    person = require(*_needed(kind, action))
     try:
-        flash(_ACTS[action](record, require_person()), "notice")
+        flash(_ACTS[action](record, person), "notice")
     except LipaError as refusal:
         flash(refusal.message, "error")
     return redirect(f"{_ROOMS[kind]}/{name}", 303)
+
+
+def _needed(kind: Kind, action: str) -> tuple[May, ...]:
+    """Return what allows an action. Whoever may ask may say no, and so may the second person."""
+    if action == "approve":
+        return (May.APPROVE,)
+    if action == "call-off":
+        return (May.APPROVE, May.PAY_OUT if kind is Kind.PAYOUT else May.REFUND)
+    return (May.SERVE,)
 
 
 def _approve(record: Disbursement, person: Person) -> str:

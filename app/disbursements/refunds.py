@@ -9,9 +9,11 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.models import Person
+from app.accounts.roles import May
+from app.audit import service as audit
 from app.core import idempotency
 from app.core.clock import now
-from app.core.errors import AmountTooLow, Conflict, InvalidAmount
+from app.core.errors import AmountTooLow, Conflict, Forbidden, InvalidAmount
 from app.core.money import CENTS, kes
 from app.disbursements import approvals
 from app.disbursements.approvals import first_state, readable
@@ -35,22 +37,28 @@ MOST_WORDS = approvals.MOST_WORDS
 def ask(payment_ref: object, person: Person, amount_cents: int | None, reason: str) -> Disbursement:
     """Ask for a payment's money back, in part or (without an amount) whatever is left of it.
 
-    Its payer and admins may ask. Up to REFUND_AUTO_APPROVE_LIMIT it is queued at once, and so is
-    what an admin asks for up to PAYOUT_APPROVAL_ABOVE; above it another person has to agree.
-    Nothing is sent here. Raises NotFound for somebody else's payment, Conflict when there is not
-    so much left, ValidationError or InvalidAmount.
+    Its payer, operators and admins may ask, an operator up to OPERATOR_REFUND_LIMIT. Up to
+    REFUND_AUTO_APPROVE_LIMIT it is queued at once, and so is what an admin asks for up to
+    PAYOUT_APPROVAL_ABOVE; above it another person has to agree. Nothing is sent here. Raises
+    NotFound for somebody else's payment, Forbidden above an operator's limit, Conflict when there
+    is not so much left, ValidationError or InvalidAmount.
     """
-    payment = find_payment(payment_ref, person)
+    is_staff = person.may(May.REFUND)
+    payment = find_payment(payment_ref, None if is_staff else person)
     words = readable(reason)
     if (begun := _begun_earlier()) is not None:
         return begun
     payment_id, order_id, person_id = payment.id, payment.order_id, person.id
-    is_admin = person.is_admin
 
     def write(session: Session) -> int:
         # Two who ask at once come through here one after the other.
         orders.lock_order(session, order_id)
-        return _written(session, payment_id, person_id, is_admin, amount_cents, words)
+        asker = session.get_one(Person, person_id)
+        record = _written(session, payment_id, asker, amount_cents, words)
+        if is_staff:
+            told = {"amount": kes(record.amount_cents), "status": record.status, "why": words}
+            audit.record(session, asker, "refund.asked", f"refund {record.public_ref}", **told)
+        return record.id
 
     return find(with_fresh_names(write), Kind.REFUND)
 
@@ -98,14 +106,14 @@ def road_for(payment: Payment, amount_cents: int, refunded: int) -> tuple[Channe
 def _written(
     session: Session,
     payment_id: int,
-    person_id: int,
-    is_admin: bool,
+    person: Person,
     amount_cents: int | None,
     reason: str,
-) -> int:
+) -> Disbursement:
     payment = session.get_one(Payment, payment_id, populate_existing=True)
     refunded = refunded_cents(session, payment_id)
     wanted = _wanted(payment, refunded, amount_cents)
+    _require_within_limit(person, wanted)
     channel, why = road_for(payment, wanted, refunded)
     if channel is Channel.B2C and wanted < LEAST_B2C_CENTS:
         raise AmountTooLow(
@@ -123,18 +131,30 @@ def _written(
         channel=channel,
         channel_why=why,
         reason=reason,
-        asked_by=person_id,
-        **first_state(_approval_reason(wanted, is_admin)),
+        asked_by=person.id,
+        **first_state(_approval_reason(wanted, person.is_admin)),
     )
     session.add(record)
     session.flush()
-    _set_aside(session, payment, person_id, name)
+    _set_aside(session, payment, person.id, name)
     idempotency.bind(session, f"refund:{record.id}")
-    actor, asked = f"person {person_id}", f"{name}: {kes(wanted)}, {record.status}"
+    actor, asked = f"person {person.id}", f"{name}: {kes(wanted)}, {record.status}"
     note(session, record, "asked", "", record.status, actor, f"{kes(wanted)}. {why}")
     status = payment.status
     payment_note(session, payment_id, "refund_asked", status, status, actor, asked)
-    return record.id
+    return record
+
+
+def _require_within_limit(person: Person, amount_cents: int) -> None:
+    """Raise Forbidden for what is more than an operator may send back at a time."""
+    limit = settings().operator_refund_limit
+    is_limited = person.may(May.REFUND) and not person.is_admin
+    if is_limited and amount_cents > limit * CENTS:
+        raise Forbidden(
+            f"Operators refund {kes(limit * CENTS)} at most at a time. Ask the shop's owner for "
+            "more.",
+            details={"maximum": limit},
+        )
 
 
 def _reversal_failed(payment: Payment) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from app.accounts.models import Person
+from app.accounts.roles import ALLOWED, May, Role
 from app.disbursements import listing, words
 from app.disbursements.models import Disbursement, Kind
 from app.disbursements.states import NOT_PAID, SENT, UNSENT, OutStatus
@@ -31,6 +32,7 @@ class View:
     approval_barred: str | None
     #: The payout that was made in its place.
     successor: Disbursement | None
+    allowed: frozenset[May]
 
     @property
     def is_live(self) -> bool:
@@ -44,25 +46,27 @@ class View:
 
     @property
     def may_call_off(self) -> bool:
-        return self.record.status in UNSENT
+        asking = May.PAY_OUT if self.record.kind == Kind.PAYOUT else May.REFUND
+        return self.record.status in UNSENT and bool(self.allowed & {May.APPROVE, asking})
 
     @property
     def may_declare(self) -> bool:
         """A person with evidence may say what became of it."""
-        return self.record.status == OutStatus.UNKNOWN
+        return self.record.status == OutStatus.UNKNOWN and May.SERVE in self.allowed
 
     @property
     def may_ask(self) -> bool:
-        return self.record.status in SENT
+        return self.record.status in SENT and May.SERVE in self.allowed
 
     @property
     def may_acknowledge(self) -> bool:
-        return self.flagged is not None and self.record.status not in SENT
+        is_open = self.flagged is not None and self.record.status not in SENT
+        return is_open and May.SERVE in self.allowed
 
     @property
     def may_pay_again(self) -> bool:
         ended = self.record.status in NOT_PAID and self.record.kind == Kind.PAYOUT
-        return ended and self.successor is None
+        return ended and self.successor is None and May.PAY_OUT in self.allowed
 
     @property
     def version(self) -> str:
@@ -82,6 +86,7 @@ def view_of(record: Disbursement, person: Person) -> View:
         flagged=flagged if record.needs_review else None,
         approval_barred=_barred(record, person),
         successor=_successor(record),
+        allowed=ALLOWED[Role(person.role)],
     )
 
 
@@ -98,12 +103,14 @@ def _barred(record: Disbursement, person: Person) -> str | None:
     if record.status != OutStatus.AWAITING_APPROVAL:
         return None
     if record.asked_by == person.id:
-        return "You asked for this yourself: another admin has to agree."
+        return "You asked for this yourself: another person has to agree."
+    if not person.may(May.APPROVE):
+        return "Your role does not agree to this: an approver or owner has to."
     supplier = record.supplier
     if supplier is None:
         return None
     if changed_lately_by(db.session(), supplier.id, person.id):
-        return "You changed this supplier's number yourself: another admin has to agree."
+        return "You changed this supplier's number yourself: another person has to agree."
     if supplier.mpesa_number != record.msisdn:
         return (
             "The supplier's number has changed since this was asked for. Call it off, look at the "

@@ -8,14 +8,17 @@ import requests
 from sqlalchemy import select
 
 from app.core.money import cents_from_shillings, kes
+from app.extensions import db
 from app.invariants.rules import Violation, each
-from app.payments.models import Payment
+from app.payments.models import Credit, Payment
 
 _LEDGER_PAGE = 1000
 
 
 def read_ledger(root: str) -> dict[str, int]:
     """Return what a simulator's ledger says was moved, in cents, by CheckoutRequestID.
+
+    What was paid by hand has none: that stands under its receipt.
 
     Raises requests' errors, ValueError or KeyError when it cannot be read.
     """
@@ -27,9 +30,8 @@ def read_ledger(root: str) -> dict[str, int]:
         answer.raise_for_status()
         page = answer.json()
         for entry in page["entries"]:
-            checkout_request_id = entry["checkout_request_id"]
-            cents = cents_from_shillings(entry["amount"])
-            moved[checkout_request_id] = moved.get(checkout_request_id, 0) + cents
+            name = entry["checkout_request_id"] or entry["receipt"]
+            moved[name] = moved.get(name, 0) + cents_from_shillings(entry["amount"])
         offset += len(page["entries"])
         if not page["entries"] or offset >= page["total"]:
             return moved
@@ -45,6 +47,9 @@ def against_ledger(moved: Mapping[str, int]) -> Iterator[Violation]:
         if really != booked:
             told = f"is credited {kes(booked)}, and {kes(really)} were moved"
             yield Violation(rule, payment.public_ref, told)
-    for checkout_request_id in moved.keys() - seen:
-        cents = moved[checkout_request_id]
-        yield Violation(rule, checkout_request_id, f"moved {kes(cents)} that nobody is credited")
+    for name in moved.keys() - seen:
+        by_hand = select(Credit.amount_cents).where(
+            Credit.receipt == name, Credit.account.is_not(None)
+        )
+        if db.session.scalar(by_hand) != moved[name]:
+            yield Violation(rule, name, f"moved {kes(moved[name])} that nobody is credited")

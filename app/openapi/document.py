@@ -25,7 +25,6 @@ _BUILT = "lipa_openapi"
 _FOR_WHOM = {
     "anybody": "For everybody.",
     "person": "For people who are signed in.",
-    "admin": "For the shop's admins.",
     "provider": "For Daraja only.",
     "optional": "For people who are signed in and, where the shop sets OPEN_CHECKOUT, everybody.",
     "refresh": "For holders of a refresh token.",
@@ -92,8 +91,14 @@ def _answers(routes: list[Route]) -> dict[Any, Any]:
     return found
 
 
+def _for_whom(route: Route) -> str:
+    if route.is_for_staff:
+        return f"For staff whose role allows: {route.who.removeprefix('staff: ')}."
+    return _FOR_WHOM[route.operation.entry or route.who]
+
+
 def _operation(route: Route, answers: dict[Any, Json], schemas: Json) -> Json:
-    for_whom = _FOR_WHOM[route.operation.entry or route.who]
+    for_whom = _for_whom(route)
     return {
         "operationId": route.rule.endpoint.replace(".", "_"),
         "tags": [route.chapter.title],

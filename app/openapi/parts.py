@@ -53,7 +53,7 @@ def callers_of(route: Route) -> list[Json]:
         return [{"refresh": []}]
     if route.operation.entry == "optional":
         return [{}, *_SIGNED_IN]
-    return list(_SIGNED_IN) if route.who in ("person", "admin") else []
+    return list(_SIGNED_IN) if route.asks_who else []
 
 
 def parameters_of(route: Route) -> list[Json]:

@@ -64,6 +64,15 @@ class Route:
         return str(getattr(self.view, "who_may_enter", ""))
 
     @property
+    def is_for_staff(self) -> bool:
+        return self.who.startswith("staff: ")
+
+    @property
+    def asks_who(self) -> bool:
+        """Tell whether only people who are signed in may enter."""
+        return self.is_for_staff or self.who == "person"
+
+    @property
     def takes_key(self) -> bool:
         return bool(getattr(self.view, "takes_idempotency_key", False))
 
@@ -89,9 +98,9 @@ class Route:
         return found
 
     def _implied(self) -> Iterator[Refusal]:
-        if self.who in ("person", "admin") or self.operation.entry:
+        if self.asks_who or self.operation.entry:
             yield Unauthorized
-        if self.who == "admin" or self.method not in _SAFE:
+        if self.is_for_staff or self.method not in _SAFE:
             # A browser's cookie does not change anything from another site.
             yield Forbidden
         if self.arguments:

@@ -1,4 +1,4 @@
-"""Products, orders with their lines, and enrolments in courses."""
+"""Products with their pictures, orders with their lines and notes, and enrolments in courses."""
 
 from __future__ import annotations
 
@@ -7,12 +7,22 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID, uuid4
 
-from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.accounts.models import Person
 from app.core.clock import now
 from app.core.columns import BigId, UtcDateTime
+from app.core.request_ids import current_request_id
 from app.extensions import Model
 from app.orders.states import OrderStatus
 
@@ -23,7 +33,12 @@ class Kind(StrEnum):
 
 
 class Product(Model):
-    """Something for sale. ``stock`` counts what is free to sell; None means unlimited."""
+    """Something for sale. ``stock`` counts what is free to sell; None means unlimited.
+
+    ``picture`` is a path below ``static/``, as the demo's goods have; ``photo`` is what somebody
+    has uploaded, and comes before it. One that is not ``active`` is retired: neither shown in the
+    shop nor ordered any more.
+    """
 
     __tablename__ = "products"
     __table_args__ = (
@@ -40,7 +55,42 @@ class Product(Model):
     description: Mapped[str] = mapped_column(Text, default="")
     picture: Mapped[str | None] = mapped_column(String(255))
     active: Mapped[bool] = mapped_column(Boolean, default=True)
+    #: Goes up with every edit, and not with a sale: by it an edit notices another one.
+    version: Mapped[int] = mapped_column(default=1, server_default="1")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+
+    photo: Mapped[ProductPhoto | None] = relationship()
+
+
+class Picture(Model):
+    """A WebP that this shop has made of an upload, named by the SHA-256 of its bytes. Kept for
+    good: its address may stand in a page that somebody has open.
+    """
+
+    __tablename__ = "pictures"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    width: Mapped[int] = mapped_column()
+    height: Mapped[int] = mapped_column()
+    data: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+
+
+class ProductPhoto(Model):
+    """The picture of a product in two sizes. ``alt`` says what is to be seen on it."""
+
+    __tablename__ = "product_photos"
+
+    product_id: Mapped[int] = mapped_column(
+        ForeignKey("products.id"), primary_key=True, autoincrement=False
+    )
+    large_id: Mapped[int] = mapped_column(ForeignKey("pictures.id"))
+    small_id: Mapped[int] = mapped_column(ForeignKey("pictures.id"))
+    alt: Mapped[str] = mapped_column(String(160))
+
+    large: Mapped[Picture] = relationship(foreign_keys=large_id, lazy="joined", innerjoin=True)
+    small: Mapped[Picture] = relationship(foreign_keys=small_id, lazy="joined", innerjoin=True)
 
 
 class Order(Model):
@@ -56,6 +106,7 @@ class Order(Model):
         UniqueConstraint("person_id", "cart_key"),
         Index("ix_orders_person_newest", "person_id", "id"),
         Index("ix_orders_held", "status", "held_until"),
+        Index("ix_orders_created_at", "created_at"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -106,6 +157,26 @@ class OrderEntry(Model):
     to_status: Mapped[str] = mapped_column(String(16))
     actor: Mapped[str] = mapped_column(String(80))
     why: Mapped[str] = mapped_column(Text)
+    #: The request that did it, by which the log's lines are found; None for the background.
+    request_id: Mapped[str | None] = mapped_column(String(64), default=current_request_id)
+
+
+class OrderNote(Model):
+    """What somebody of the shop has written down about an order. Never changed.
+
+    ``form_key`` belongs to the form that it was written in: sent twice, it is one note.
+    """
+
+    __tablename__ = "order_notes"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), index=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"))
+    text: Mapped[str] = mapped_column(Text)
+    form_key: Mapped[str] = mapped_column(String(64), unique=True)
+
+    person: Mapped[Person] = relationship()
 
 
 class OrderLine(Model):

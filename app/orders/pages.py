@@ -1,13 +1,13 @@
-"""The shop's own pages: shelves, cart, and the list of a person's orders."""
+"""The shop's own pages: shelves and their pictures, cart, and the list of a person's orders."""
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, render_template, request, session
+from flask import Blueprint, Response, flash, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 
 from app.accounts.guard import open_to_all, require_person, signed_in_page
 from app.core.errors import NotFound
-from app.orders import service
+from app.orders import photos, service
 from app.orders.cart import MAX_QUANTITY, Cart, CartFull, total_cents
 
 shop_pages = Blueprint("shop_pages", __name__)
@@ -27,6 +27,18 @@ def index() -> ResponseReturnValue:
     if page > pages:
         return redirect(f"/?page={pages}", 303)
     return render_template("shop/index.html", products=products, page=page, pages=pages)
+
+
+@shop_pages.get("/pictures/<sha256>.webp")
+@open_to_all
+def picture(sha256: str) -> ResponseReturnValue:
+    """Serve an uploaded picture, as this shop has made it anew; its name says what is in it."""
+    response = Response(photos.bytes_of(sha256), mimetype="image/webp")
+    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    # Nothing in a picture has any business with a page, whatever a browser takes it for.
+    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    response.set_etag(sha256)
+    return response.make_conditional(request)
 
 
 @shop_pages.get("/cart")

@@ -6,16 +6,18 @@ from typing import Annotated
 
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
-from pydantic import BaseModel, Field, StrictInt, StringConstraints
+from pydantic import Field
 
-from app.accounts.guard import admin_only, open_to_all, require_person, signed_in
+from app.accounts.guard import open_to_all, require_person, signed_in, staff_only
+from app.accounts.roles import May
 from app.core.clock import iso_seconds
 from app.core.errors import InvalidAmount
 from app.core.money import cents_from_shillings, shillings_number
 from app.core.reading import page_of, parse
-from app.openapi import Answer, Moment, Shillings, chapter, documented, integral, one_of
+from app.openapi import Answer, Moment, chapter, documented, one_of
 from app.orders import products, service
 from app.orders.models import Enrolment, Kind, Product
+from app.orders.product_fields import ProductBody, ProductChanges
 
 shop_api = Blueprint("shop_api", __name__, url_prefix="/api")
 chapter(
@@ -24,33 +26,6 @@ chapter(
     title="Products and orders",
     about="What is for sale, and what somebody wants of it. Money is told in shillings.",
 )
-
-Stock = Annotated[
-    Annotated[StrictInt, Field(ge=0, le=1_000_000), integral] | None,
-    Field(description="Null is unlimited.", examples=[40]),
-]
-Name = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=120),
-    Field(examples=["Kiondo basket"]),
-]
-
-
-class ProductBody(BaseModel):
-    name: Name
-    kind: Kind = Kind.GOODS
-    price: Shillings
-    stock: Stock = None
-    description: str = Field(default="", max_length=2000)
-
-
-class ProductChanges(BaseModel):
-    """What is not sent stays as it is. Only the stock may be null, which is unlimited."""
-
-    name: Name = ""
-    price: Shillings = None
-    stock: Stock = None
-    description: str = Field(default="", max_length=2000)
 
 
 class ProductAnswer(Answer):
@@ -109,10 +84,11 @@ def get_product(product_id: int) -> ResponseReturnValue:
 @documented(
     "Put a product on the shelf", {201: ProductAnswer}, body=ProductBody, refusals=(InvalidAmount,)
 )
-@admin_only
+@staff_only(May.KEEP_SHOP)
 def create_product() -> ResponseReturnValue:
     body = parse(request, ProductBody)
     product = products.create(
+        require_person(),
         name=body.name,
         kind=body.kind,
         price_cents=cents_from_shillings(body.price, "price"),
@@ -130,13 +106,14 @@ def create_product() -> ResponseReturnValue:
     refusals=(InvalidAmount,),
     about="What is not sent stays as it is. Orders that were placed keep their prices.",
 )
-@admin_only
+@staff_only(May.KEEP_SHOP)
 def change_product(product_id: int) -> ResponseReturnValue:
     body = parse(request, ProductChanges)
     changes = body.model_dump(exclude_unset=True, exclude={"price"})
     if "price" in body.model_fields_set:
         changes["price_cents"] = cents_from_shillings(body.price, "price")
-    return jsonify(_told(products.change(product_id, changes)).model_dump())
+    product = products.change(product_id, changes, require_person())
+    return jsonify(_told(product).model_dump())
 
 
 @shop_api.get("/courses/mine")

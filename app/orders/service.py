@@ -11,7 +11,7 @@ from uuid import UUID
 from flask import current_app
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from app.accounts.models import Person
 from app.core.clock import now
@@ -35,9 +35,8 @@ def list_products(page: int = 1, per_page: int = 20) -> tuple[Sequence[Product],
     """Return one page of what is for sale, and how many products there are in all."""
     on_sale = select(Product).where(Product.active)
     total = db.session.scalar(select(func.count()).select_from(on_sale.subquery())) or 0
-    rows = db.session.scalars(
-        on_sale.order_by(Product.id).limit(per_page).offset((page - 1) * per_page)
-    )
+    shelf = on_sale.options(selectinload(Product.photo)).order_by(Product.id)
+    rows = db.session.scalars(shelf.limit(per_page).offset((page - 1) * per_page))
     return rows.all(), total
 
 
@@ -52,7 +51,8 @@ def find_product(product_id: int) -> Product:
 def products_by_id(ids: Iterable[int]) -> dict[int, Product]:
     """Return the products for sale among these ids."""
     wanted = [number for number in ids if 0 < number <= _MAX_INTEGER_ID][: MAX_LINES * 2]
-    rows = db.session.scalars(select(Product).where(Product.id.in_(wanted), Product.active))
+    on_sale = select(Product).where(Product.id.in_(wanted), Product.active)
+    rows = db.session.scalars(on_sale.options(selectinload(Product.photo)))
     return {product.id: product for product in rows}
 
 
@@ -86,6 +86,14 @@ def order_by_key(person: Person, key: str) -> Order | None:
     return db.session.scalar(
         select(Order).where(Order.person_id == person.id, Order.cart_key == key)
     )
+
+
+def any_order(ref: object) -> Order:
+    """Return anybody's order by its number or UUID, for the back office. Raises NotFound."""
+    order = db.session.scalar(select(Order).where(_named(ref)))
+    if order is None:
+        raise NotFound("There is no such order.")
+    return order
 
 
 def find_order(ref: object, person: Person) -> Order:
@@ -191,15 +199,17 @@ def fulfil(session: Session, order: Order) -> None:
             _enrol(session, order, line.product_id)
 
 
-def acknowledge(order_id: int, actor: str, why: str) -> bool:
-    """Note that a person has settled what was wrong with a paid order; False when nothing was."""
-    with transaction() as session:
-        order = lock_order(session, order_id)
-        if order.status != OrderStatus.PAID or order.review_reason is None:
-            return False
-        note(session, order.id, "acknowledged", order.status, order.status, actor, why)
-        order.review_reason = None
-        return True
+def acknowledge(session: Session, order_id: int, actor: str, why: str) -> bool:
+    """Note that a person has settled what was wrong with a paid order; False when nothing was.
+
+    In the caller's transaction.
+    """
+    order = lock_order(session, order_id)
+    if order.status != OrderStatus.PAID or order.review_reason is None:
+        return False
+    note(session, order.id, "acknowledged", order.status, order.status, actor, why)
+    order.review_reason = None
+    return True
 
 
 def overdue_order_ids(limit: int) -> Sequence[int]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app.core.statements import rows_changed
+from app.core.clock import now
+from app.core.statements import insert_or_nothing, rows_changed
+from app.mpesa.c2b import may_be_of
 from app.orders.models import Order
 from app.orders.states import OrderStatus
 from app.payments.evidence import Outcome
@@ -62,6 +64,55 @@ def record_credit(session: Session, payment: Payment, standing: Standing, outcom
     post_correction(session, credit, believed_cents)
     if standing is Standing.EXACT:
         post_placed(session, credit)
+
+
+def credit_by_hand(session: Session, payment: Payment, outcome: Outcome) -> Credit | None:
+    """Return the money of this very prompt that was credited as sent by hand, since its news came
+    by the paybill's road first.
+
+    The receipt says so; where Daraja told none, the order, amount and number do.
+    """
+    is_own = (
+        Credit.order_id == payment.order_id,
+        Credit.amount_cents == payment.amount_cents,
+        Credit.account.is_not(None),
+        Credit.payment_id.is_(None),
+    )
+    query = select(Credit).where(*is_own).order_by(Credit.id)
+    if outcome.receipt is not None:
+        return session.scalar(query.where(Credit.receipt == outcome.receipt))
+    since = query.where(Credit.created_at >= payment.created_at)
+    found = session.scalars(since.limit(20))
+    return next((each for each in found if may_be_of(each.phone or "", payment.phone)), None)
+
+
+def attach_credit(session: Session, payment: Payment, credit: Credit) -> None:
+    """Say that money in the books is what a prompt brought. Raises LostRace."""
+    attached = (
+        update(Credit)
+        .where(Credit.id == credit.id, Credit.payment_id.is_(None))
+        .values(payment_id=payment.id)
+    )
+    if rows_changed(session, attached) != 1:
+        raise LostRace
+
+
+def record_second(session: Session, payment: Payment, outcome: Outcome) -> bool:
+    """Write down money of a payment that holds other money already; False for known money."""
+    stated = payment.amount_cents if outcome.amount_cents is None else outcome.amount_cents
+    values = {
+        "order_id": payment.order_id,
+        "amount_cents": min(stated, payment.amount_cents),
+        "receipt": outcome.receipt,
+        "phone": payment.phone,
+        "standing": Standing.SECOND,
+        "evidence": outcome.evidence,
+        "created_at": now(),
+    }
+    kept = insert_or_nothing(session, Credit, values, key=["receipt"])
+    if kept is not None:
+        post_credit(session, session.get_one(Credit, kept), payment.public_ref)
+    return kept is not None
 
 
 def _unmatched(session: Session, receipt: str | None) -> Credit | None:

@@ -12,11 +12,13 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from app.accounts.models import Person
+from app.audit.service import record
 from app.core.clock import now
 from app.core.errors import Conflict, NotFound, PaymentInProgress, ValidationError
 from app.core.money import kes
 from app.core.statements import rows_changed
 from app.core.unit_of_work import transaction
+from app.monitoring import redact
 from app.orders import service as orders
 from app.orders.models import Order
 from app.orders.states import OrderEvent, OrderStatus
@@ -33,28 +35,30 @@ MOST_WORDS = 500
 
 def accept(credit_id: int, person: Person, why: str) -> None:
     """Take money for the order after all, and fulfil it. Raises Conflict when it is not enough."""
+    words = _readable(why)
 
     def work(session: Session, credit: Credit, order: Order) -> None:
         _require_standing(credit, Standing.OVER, Standing.LATE, Standing.SHORT)
         if amount_paid_cents(session, order.id) < order.total_cents:
             raise Conflict("This does not cover the order. Ask for the rest instead.")
-        _clear_payment(session, credit, person, why)
-        _pay_order(session, order, _name(person), why)
+        _clear_payment(session, credit, person, words)
+        _pay_order(session, order, _name(person), words)
 
-    _decide(credit_id, Decision.ACCEPTED, person, why, work)
+    _decide(credit_id, Decision.ACCEPTED, person, words, work)
 
 
 def ask_for_rest(credit_id: int, person: Person, why: str) -> None:
     """Keep what came and let the shopper pay what is missing."""
+    words = _readable(why)
 
     def work(session: Session, credit: Credit, order: Order) -> None:
         _require_standing(credit, Standing.SHORT)
         if order.status != OrderStatus.REVIEW:
             raise Conflict(f"The order is {order.status}: there is no rest to ask for.")
-        _clear_payment(session, credit, person, why)
-        _reopen(session, order, _name(person), why)
+        _clear_payment(session, credit, person, words)
+        _reopen(session, order, _name(person), words)
 
-    _decide(credit_id, Decision.REST_ASKED, person, why, work)
+    _decide(credit_id, Decision.REST_ASKED, person, words, work)
 
 
 def set_aside(credit_id: int, person: Person, why: str) -> None:
@@ -68,7 +72,7 @@ def set_aside(credit_id: int, person: Person, why: str) -> None:
 
 def assign(credit_id: int, order_ref: object, person: Person, why: str) -> None:
     """Give unmatched money to an order. Raises Conflict when that order is paid already."""
-    words, order_id = _readable(why), orders.find_order(order_ref, person).id
+    words, order_id = _readable(why), orders.any_order(order_ref).id
 
     def work(session: Session) -> None:
         order = orders.lock_order(session, order_id)
@@ -90,6 +94,7 @@ def assign(credit_id: int, order_ref: object, person: Person, why: str) -> None:
             _pay_order(session, order, _name(person), words)
         else:
             _reopen(session, order, _name(person), words)
+        _record_money(session, person, Decision.ASSIGNED, credit, words)
 
     persistently(work)
 
@@ -105,24 +110,29 @@ def acknowledge(payment_id: int, person: Person, why: str) -> None:
             raise Conflict("There is nothing to acknowledge here.")
         payment.reviewed_at = now()
         note(session, payment_id, "seen", payment.status, payment.status, _name(person), words)
+        record(session, person, "payment.seen", f"payment {payment.public_ref}", why=words)
 
 
 def delivered(order_id: int, person: Person, why: str) -> None:
     """Note that a paid order whose goods were gone has been settled with the shopper."""
-    orders.find_order(order_id, person)
-    if not orders.acknowledge(order_id, _name(person), _readable(why)):
-        raise Conflict("Somebody has settled this already.")
+    words = _readable(why)
+    orders.any_order(order_id)
+    with transaction() as session:
+        if not orders.acknowledge(session, order_id, _name(person), words):
+            raise Conflict("Somebody has settled this already.")
+        record(session, person, "order.settled_with_shopper", f"order {order_id}", why=words)
 
 
 def more_time(order_id: int, person: Person, why: str) -> None:
     """Let the shopper pay the rest of an order whose time was over."""
     words = _readable(why)
-    orders.find_order(order_id, person)
+    orders.any_order(order_id)
     with transaction() as session:
         order = orders.lock_order(session, order_id)
         if order.review_reason != "part_paid":
             raise Conflict("Somebody has settled this already.")
         _reopen(session, order, _name(person), words)
+        record(session, person, "order.given_more_time", f"order {order_id}", why=words)
 
 
 def _decide(credit_id: int, decision: Decision, person: Person, why: str, work) -> None:  # type: ignore[no-untyped-def]
@@ -136,8 +146,27 @@ def _decide(credit_id: int, decision: Decision, person: Person, why: str, work) 
         credit = session.get_one(Credit, credit_id, populate_existing=True)
         _mark(session, credit, decision, person, words)
         work(session, credit, order)
+        _record_money(session, person, decision, credit, words)
 
     persistently(decided)
+
+
+def _record_money(
+    session: Session, person: Person, decision: Decision, credit: Credit, why: str
+) -> None:
+    """Write a decision about money into the audit trail, last of all."""
+    session.refresh(credit, ["order_id"])
+    about = f"payment {credit.payment.public_ref}" if credit.payment else f"order {credit.order_id}"
+    record(
+        session,
+        person,
+        f"payment.{decision}",
+        about,
+        credit=credit.id,
+        order=credit.order_id,
+        amount=kes(credit.amount_cents),
+        why=why,
+    )
 
 
 def _mark(
@@ -198,7 +227,8 @@ def _require_standing(credit: Credit, *allowed: Standing) -> None:
 
 
 def _readable(why: str) -> str:
-    words = why.strip()
+    """Return a reason as it is kept: a number that somebody typed into it is masked."""
+    words = redact(why.strip())
     if not words or len(words) > MOST_WORDS:
         raise ValidationError(f"Say why, in 1 to {MOST_WORDS} characters.")
     return words

@@ -23,7 +23,7 @@ from app.mpesa.messages import QueryAnswer, QueryFinal
 from app.mpesa.settings import MissingSettings
 from app.orders import service as orders
 from app.orders.states import OrderEvent
-from app.payments import inbox, strays, suspicion
+from app.payments import by_hand, inbox, strays, suspicion
 from app.payments.asking import ask_soon
 from app.payments.evidence import Evidence, Outcome
 from app.payments.models import Payment
@@ -97,10 +97,11 @@ def sweep() -> int:
     unknown = strays.due_ids(SWEEP_LIMIT)
     for inbox_id in unknown:
         _guarded(strays.ask, inbox_id)
+    lapsed = by_hand.lapse_due()
     inbox.prune()
     idempotency.prune()
     suspicion.warn()
-    return len(due) + len(unhandled) + len(unknown) + len(overdue)
+    return len(due) + len(unhandled) + len(unknown) + len(overdue) + lapsed
 
 
 def expire_order(order_id: int) -> bool:

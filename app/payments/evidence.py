@@ -13,6 +13,8 @@ class Evidence(StrEnum):
     CALLBACK_AND_QUERY = "callback and query"
     CALLBACK = "callback with one proof"
     QUERY = "query"
+    #: Two people have seen the money in the statement, and Daraja has not said so.
+    BY_HAND = "hand, from the statement"
     TEST = "test endpoint"
 
 

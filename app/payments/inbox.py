@@ -21,8 +21,9 @@ from werkzeug.datastructures import Headers
 
 from app.core.clock import now
 from app.core.statements import insert_or_nothing
-from app.core.unit_of_work import rehearsal, transaction
+from app.core.unit_of_work import after_commit, rehearsal, transaction
 from app.extensions import db
+from app.monitoring.meters import count_callback
 from app.mpesa.callbacks import Unreadable, read_stk_callback
 from app.mpesa.messages import StkCallback
 from app.orders.models import Order
@@ -306,6 +307,7 @@ def _close(
                 next_try_at=next_try_at,
             )
         )
+        after_commit(lambda: count_callback(verdict))
     logger.info("M-Pesa callback %s: %s", inbox_id, verdict)
     return verdict
 

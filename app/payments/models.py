@@ -13,11 +13,18 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.accounts.models import Person
 from app.core.clock import now
 from app.core.columns import BigId, UtcDateTime
+from app.core.request_ids import current_request_id
 from app.extensions import Model
 from app.orders.models import Order
-from app.payments.states import LIVE, Standing, Status
+from app.payments.states import LIVE, Decision, Proposal, Standing, Status
 
 _OPEN_SQL = text(f"standing != '{Standing.EXACT}' AND decided_at IS NULL")
+_ASIDE_SQL = text(f"decision = '{Decision.SET_ASIDE}'")
+#: Written out, since a planner takes an index for this question only where it knows the words.
+NEEDS_PERSON_SQL = text(
+    f"status = '{Status.REVIEW}' OR (review_reason IS NOT NULL AND reviewed_at IS NULL)"
+)
+_WAITING_SQL = text("state = 'waiting'")
 _LIVE_SQL = text("status IN ({})".format(", ".join(f"'{status}'" for status in sorted(LIVE))))
 
 
@@ -44,6 +51,17 @@ class Payment(Model):
         ),
         Index("ix_payments_due", "status", "next_check_at"),
         Index("ix_payments_person_newest", "person_id", "id"),
+        Index("ix_payments_newest", "created_at", "id"),
+        Index("ix_payments_phone_newest", "phone", "created_at", "id"),
+        Index("ix_payments_status_newest", "status", "created_at", "id"),
+        Index("ix_payments_amount_newest", "amount_cents", "created_at", "id"),
+        Index(
+            "ix_payments_needs_person",
+            "created_at",
+            "id",
+            sqlite_where=NEEDS_PERSON_SQL,
+            postgresql_where=NEEDS_PERSON_SQL,
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -113,6 +131,8 @@ class Credit(Model):
     __table_args__ = (
         CheckConstraint("amount_cents > 0", name="some_money"),
         Index("ix_credits_open", "id", sqlite_where=_OPEN_SQL, postgresql_where=_OPEN_SQL),
+        Index("ix_credits_aside", "id", sqlite_where=_ASIDE_SQL, postgresql_where=_ASIDE_SQL),
+        Index("ix_credits_created_at", "created_at"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -121,6 +141,8 @@ class Credit(Model):
     amount_cents: Mapped[int] = mapped_column(BigId)
     receipt: Mapped[str | None] = mapped_column(String(20), unique=True)
     phone: Mapped[str | None] = mapped_column(String(64))
+    #: What the payer typed at the paybill; None where a prompt brought the money.
+    account: Mapped[str | None] = mapped_column(String(64))
     standing: Mapped[str] = mapped_column(String(16))
     evidence: Mapped[str] = mapped_column(String(32))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
@@ -131,6 +153,53 @@ class Credit(Model):
 
     order: Mapped[Order | None] = relationship()
     payment: Mapped[Payment | None] = relationship(back_populates="credit")
+
+
+class ManualSettlement(Model):
+    """What one person has seen of a payment in the M-Pesa statement, until another one agrees.
+
+    ``amount_cents``, ``receipt`` and ``paid_at`` (UTC) are the statement's. Nothing is credited
+    before ``state`` is approved.
+    """
+
+    __tablename__ = "manual_settlements"
+    __table_args__ = (
+        CheckConstraint("amount_cents > 0", name="some_money"),
+        Index(
+            "uq_manual_settlements_one_waiting",
+            "payment_id",
+            unique=True,
+            sqlite_where=_WAITING_SQL,
+            postgresql_where=_WAITING_SQL,
+        ),
+        Index(
+            "uq_manual_settlements_receipt_waiting",
+            "receipt",
+            unique=True,
+            sqlite_where=_WAITING_SQL,
+            postgresql_where=_WAITING_SQL,
+        ),
+        Index("ix_manual_settlements_payment", "payment_id", "id"),
+        Index("ix_manual_settlements_lapsing", "state", "approve_until"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    payment_id: Mapped[int] = mapped_column(ForeignKey("payments.id"))
+    state: Mapped[str] = mapped_column(String(16), default=Proposal.WAITING)
+    receipt: Mapped[str] = mapped_column(String(20))
+    amount_cents: Mapped[int] = mapped_column(BigId)
+    paid_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seen: Mapped[str] = mapped_column(Text)
+    proposed_by: Mapped[int] = mapped_column(ForeignKey("people.id"))
+    proposed_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+    approve_until: Mapped[datetime] = mapped_column(UtcDateTime)
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    decided_why: Mapped[str | None] = mapped_column(Text)
+
+    payment: Mapped[Payment] = relationship()
+    proposer: Mapped[Person] = relationship(foreign_keys=[proposed_by])
+    decider: Mapped[Person | None] = relationship(foreign_keys=[decided_by])
 
 
 class TimelineEntry(Model):
@@ -146,6 +215,8 @@ class TimelineEntry(Model):
     to_status: Mapped[str] = mapped_column(String(16))
     actor: Mapped[str] = mapped_column(String(80))
     why: Mapped[str] = mapped_column(Text)
+    #: The request that did it, by which the log's lines are found; None for the background.
+    request_id: Mapped[str | None] = mapped_column(String(64), default=current_request_id)
 
 
 class InboxMessage(Model):
@@ -159,6 +230,7 @@ class InboxMessage(Model):
     __table_args__ = (
         Index("ix_callback_inbox_unhandled", "handled_at", "id"),
         Index("ix_callback_inbox_due", "next_try_at"),
+        Index("ix_callback_inbox_token_payment_id", "token_payment_id"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

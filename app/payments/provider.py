@@ -10,6 +10,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from app.config import Settings
+from app.monitoring.calls import count_calls
 from app.mpesa.breaker import Breakers
 from app.mpesa.service import MpesaService
 from app.mpesa.settings import MissingSettings, MpesaSettings
@@ -35,7 +36,10 @@ def prepare(app: Flask) -> None:
     """Make the connection pools, the token cache and the circuit breakers."""
     settings: Settings = app.extensions["lipa_settings"]
     breakers = Breakers(_redis(settings.redis_url) if settings.redis_url else None)
-    app.extensions["lipa_daraja"] = Shared(Wires(), TokenCache(DatabaseShelf()), breakers)
+    wires = Wires()
+    for session in (wires.pushes, wires.questions):
+        count_calls(session)
+    app.extensions["lipa_daraja"] = Shared(wires, TokenCache(DatabaseShelf()), breakers)
 
 
 def mpesa() -> MpesaService:

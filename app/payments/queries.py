@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models import Person
 from app.core.errors import NotFound
 from app.extensions import db
 from app.orders.models import Order
-from app.payments.models import Credit, InboxMessage, Payment, TimelineEntry
-from app.payments.states import LIVE, Status
+from app.payments.models import Credit, Payment, TimelineEntry
+from app.payments.states import LIVE
 
 _MOST_ATTEMPTS = 100
 
@@ -31,6 +31,18 @@ def amount_paid_cents(session: Session, order_id: int) -> int:
         Credit.order_id == order_id
     )
     return int(session.scalar(total) or 0)
+
+
+def paid_by_hand(order_id: int) -> Sequence[Credit]:
+    """Return what was sent to the paybill for an order and is no prompt's, newest first."""
+    return db.session.scalars(
+        select(Credit)
+        .where(
+            Credit.order_id == order_id, Credit.payment_id.is_(None), Credit.account.is_not(None)
+        )
+        .order_by(Credit.id.desc())
+        .limit(_MOST_ATTEMPTS)
+    ).all()
 
 
 def attempts_of(order: Order) -> Sequence[Payment]:
@@ -74,34 +86,6 @@ def timeline_of(payment: Payment) -> Sequence[TimelineEntry]:
 def recent(limit: int = 50) -> Sequence[Payment]:
     """Return the newest payments of the whole shop."""
     return db.session.scalars(select(Payment).order_by(Payment.id.desc()).limit(limit)).all()
-
-
-def figures() -> dict[str, int]:
-    """Count the payments of all time by how they stand."""
-    rows = db.session.execute(select(Payment.status, func.count()).group_by(Payment.status))
-    counted: dict[str, int] = {row[0]: row[1] for row in rows}
-    return {
-        "payments": sum(counted.values()),
-        "completed": counted.get(Status.COMPLETED, 0),
-        "waiting": sum(counted.get(status, 0) for status in LIVE),
-        "in_review": counted.get(Status.REVIEW, 0),
-    }
-
-
-def unproven_callbacks(limit: int = 50) -> Sequence[InboxMessage]:
-    """Return the newest callbacks that lacked a proof or could not be read."""
-    return db.session.scalars(
-        select(InboxMessage)
-        .where(
-            or_(
-                InboxMessage.origin_proven.is_(False),
-                InboxMessage.token_payment_id.is_(None),
-                InboxMessage.payment_id.is_(None),
-            )
-        )
-        .order_by(InboxMessage.id.desc())
-        .limit(limit)
-    ).all()
 
 
 def _named(ref: object):  # type: ignore[no-untyped-def]

@@ -6,16 +6,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select, text
 
-from app.core.clock import now
+from app.core.clock import for_people, now
 from app.core.money import kes
 from app.extensions import db
 from app.orders.models import Order
 from app.payments.inbox import MOST_TRIES
-from app.payments.models import Credit, InboxMessage, Payment
+from app.payments.models import (
+    NEEDS_PERSON_SQL,
+    Credit,
+    InboxMessage,
+    ManualSettlement,
+    Payment,
+)
+from app.payments.paybill.accounts import meant_by
+from app.payments.paybill.models import C2bNotice, NoticeState
 from app.payments.schedule import LONGEST_PROMPT_SECONDS, MAX_CHECKS, QUIET_SECONDS
-from app.payments.states import LIVE, Decision, Standing
+from app.payments.states import LIVE, Proposal, Standing
 
 MOST_OF_A_KIND = 100
 
@@ -41,6 +49,9 @@ class Question:
     amount_cents: int | None = None
     payment: Payment | None = None
     order: Order | None = None
+    #: The page where it is decided, where that is not this list.
+    href: str = ""
+    label: str = ""
 
 
 _ACCEPT = Step("accept", "Take it and fulfil the order")
@@ -99,20 +110,32 @@ _FLAGS = {
         "A callback names another payment's receipt",
         "Somebody may have replayed an old message. Compare with the M-Pesa statement.",
     ),
+    "receipt_differs": (
+        "A callback names another receipt than was settled by hand",
+        "It had one proof only. Look for both receipts in the M-Pesa statement: if both are there, "
+        "the order was paid twice.",
+    ),
+    "hand_withdrawn": (
+        "What was settled by hand was another payment's money",
+        "M-Pesa has proven that its receipt belongs to another payment, so this one was credited "
+        "without money. Talk to the shopper, and to the two who settled it.",
+    ),
 }
 
 
 def open_questions(limit: int = MOST_OF_A_KIND) -> list[Question]:
     """Return everything that waits for a person, oldest first, at most ``limit`` of each kind."""
-    kinds = (_money(limit), _flagged(limit), _silent(limit), _orders(limit), _callbacks(limit))
+    kinds = (
+        _money(limit),
+        _flagged(limit),
+        _silent(limit),
+        _by_hand(limit),
+        _orders(limit),
+        _callbacks(limit),
+        _paybill(limit),
+    )
     found = [question for kind in kinds for question in kind]
     return sorted(found, key=lambda question: question.since)
-
-
-def set_aside(limit: int = MOST_OF_A_KIND) -> Sequence[Credit]:
-    """Return the money that is to be sent back."""
-    query = select(Credit).where(Credit.decision == Decision.SET_ASIDE).order_by(Credit.id)
-    return db.session.scalars(query.limit(limit)).all()
 
 
 def _money(limit: int) -> Iterator[Question]:
@@ -124,6 +147,8 @@ def _money(limit: int) -> Iterator[Question]:
     )
     for credit in db.session.scalars(waiting):
         title, advice, steps = _MONEY[Standing(credit.standing)]
+        if credit.standing == Standing.UNMATCHED and credit.account is not None:
+            advice = _typed(credit.account)
         yield Question(
             f"{credit.standing}_money",
             title,
@@ -137,15 +162,41 @@ def _money(limit: int) -> Iterator[Question]:
         )
 
 
+def _typed(account: str) -> str:
+    """Tell what a payer typed at the paybill, and which order that may have meant."""
+    said = (
+        f"It was paid by hand under the account {account!r}."
+        if account
+        else "No account was given."
+    )
+    meant = meant_by(db.session(), account)
+    if meant is None:
+        return f"{said} Ask who paid, by code and phone, and assign it."
+    return (
+        f"{said} Perhaps order {meant.number} ({meant.reference}, {kes(meant.total_cents)}) was "
+        "meant: make sure, then assign it."
+    )
+
+
+def _paybill(limit: int) -> Iterator[Question]:
+    """Find news of payments by hand that one proof alone speaks for, or nobody can read."""
+    waiting = select(C2bNotice).where(C2bNotice.state == NoticeState.DOUBTED)
+    for notice in db.session.scalars(waiting.order_by(C2bNotice.id).limit(limit)):
+        yield Question(
+            "paybill_doubted",
+            "Somebody says that the paybill was paid",
+            f"{notice.verdict}. Look for {notice.receipt or 'it'} in the M-Pesa statement.",
+            notice.received_at,
+            notice.id,
+            amount_cents=notice.amount_cents,
+            href=f"/admin/paybill#notice-{notice.id}",
+            label="Look and decide",
+        )
+
+
 def _flagged(limit: int) -> Iterator[Question]:
     """Find payments with news that does not fit, whose money is no question of its own."""
-    waiting = (
-        select(Payment)
-        .where(Payment.review_reason.in_(_FLAGS), Payment.reviewed_at.is_(None))
-        .order_by(Payment.id)
-        .limit(limit)
-    )
-    for payment in db.session.scalars(waiting):
+    for payment in _before_a_person(Payment.review_reason.in_(_FLAGS), limit):
         title, advice = _FLAGS[payment.review_reason or ""]
         steps = () if payment.is_live else (_SEEN,)
         yield _about_payment(payment, payment.review_reason or "", title, advice, steps)
@@ -153,25 +204,43 @@ def _flagged(limit: int) -> Iterator[Question]:
 
 def _silent(limit: int) -> Iterator[Question]:
     """Find prompts whose end nobody knows, being asked about or beyond being asked about."""
+    for payment in _unended(limit):
+        yield _without_end(payment)
+    for payment in _before_a_person(Payment.review_reason == "no_answer", limit):
+        if payment.is_live:
+            continue
+        yield _about_payment(
+            payment,
+            "no_answer",
+            "Nobody knows whether this prompt was sent",
+            "Daraja never answered and gave no id to ask by. Look in the statement for "
+            f"{kes(payment.amount_cents)} from this phone.",
+            (_SEEN,),
+        )
+
+
+def _before_a_person(why: ColumnElement[bool], limit: int) -> Sequence[Payment]:
+    """Return payments that a person has not looked at yet, by the index made for them."""
+    waiting = (
+        select(Payment)
+        .where(text(f"({NEEDS_PERSON_SQL.text})"), why, Payment.reviewed_at.is_(None))
+        .order_by(Payment.created_at, Payment.id)
+        .limit(limit)
+    )
+    return db.session.scalars(waiting).all()
+
+
+def _unended(limit: int) -> list[Payment]:
     quiet_since = now() - timedelta(seconds=QUIET_SECONDS)
     # A prompt that ends later than any prompt can was written before the clock was set back.
     never = now() + timedelta(seconds=LONGEST_PROMPT_SECONDS)
     overdue = or_(Payment.prompt_expires_at < quiet_since, Payment.prompt_expires_at > never)
-    still_open = Payment.status.in_(LIVE) & overdue
-    gave_up = (Payment.review_reason == "no_answer") & Payment.reviewed_at.is_(None)
-    waiting = select(Payment).where(or_(still_open, gave_up)).order_by(Payment.id).limit(limit)
-    for payment in db.session.scalars(waiting):
-        if payment.is_live:
-            yield _without_end(payment)
-        else:
-            yield _about_payment(
-                payment,
-                "no_answer",
-                "Nobody knows whether this prompt was sent",
-                "Daraja never answered and gave no id to ask by. Look in the statement for "
-                f"{kes(payment.amount_cents)} from this phone.",
-                (_SEEN,),
-            )
+    found: list[Payment] = []
+    # One question for each status: SQLite reads the whole table for several at once.
+    for status in sorted(LIVE):
+        query = select(Payment).where(Payment.status == status, overdue).order_by(Payment.id)
+        found += db.session.scalars(query.limit(limit - len(found)))
+    return found
 
 
 def _without_end(payment: Payment) -> Question:
@@ -184,6 +253,32 @@ def _without_end(payment: Payment) -> Question:
         else "It is still being asked. Money that the statement shows is credited once it says so."
     )
     return _about_payment(payment, "no_end", title, advice)
+
+
+def _by_hand(limit: int) -> Iterator[Question]:
+    """Find what one person has seen in the statement and another one is to agree to."""
+    waiting = (
+        select(ManualSettlement)
+        .where(ManualSettlement.state == Proposal.WAITING)
+        .order_by(ManualSettlement.id)
+        .limit(limit)
+    )
+    for proposal in db.session.scalars(waiting):
+        payment = proposal.payment
+        yield Question(
+            "settlement_proposed",
+            "A settlement by hand waits for another person",
+            f"{proposal.proposer.name} has seen {kes(proposal.amount_cents)} in the statement, as "
+            f"{proposal.receipt}. Look there yourself, then agree until "
+            f"{for_people(proposal.approve_until)}, or refuse.",
+            proposal.proposed_at,
+            proposal.id,
+            amount_cents=proposal.amount_cents,
+            payment=payment,
+            order=payment.order,
+            href=f"/admin/payments/{payment.public_ref}#by-hand",
+            label="Look and decide",
+        )
 
 
 def _orders(limit: int) -> Iterator[Question]:

@@ -10,6 +10,9 @@ from app.payments.evidence import Evidence, Outcome
 from app.payments.models import Credit, Payment
 from app.payments.timeline import flag, note
 
+#: Put before a person: what was settled by hand has lost its receipt to another payment.
+HAND_WITHDRAWN = "hand_withdrawn"
+
 
 def is_taken(session: Session, payment_id: int, outcome: Outcome) -> bool:
     """Tell whether another payment holds this receipt by right.
@@ -23,13 +26,22 @@ def is_taken(session: Session, payment_id: int, outcome: Outcome) -> bool:
     if holder is None or holder.payment_id == payment_id:
         return False
     if holder.payment_id is None:
-        return holder.decided_at is not None
+        return holder.decided_at is not None or holder.order_id is not None
     proven = outcome.evidence is Evidence.PROVEN_CALLBACK
     other = session.get_one(Payment, holder.payment_id, populate_existing=True)
     if not proven or other.evidence == Evidence.PROVEN_CALLBACK:
         return True
     _set_receipt(session, other, None, "receipt_withdrawn", outcome.actor)
+    if other.evidence == Evidence.BY_HAND:
+        # The receipt was all there was: its money is now in the books twice.
+        flag(session, other, HAND_WITHDRAWN, outcome.actor, f"{outcome.receipt} is another's")
     return False
+
+
+def is_other_than_seen(payment: Payment, outcome: Outcome) -> bool:
+    """Tell whether Daraja speaks of other money than a person has seen in the statement."""
+    by_hand = payment.evidence == Evidence.BY_HAND
+    return by_hand and outcome.receipt is not None and outcome.receipt != payment.mpesa_receipt
 
 
 def _set_receipt(

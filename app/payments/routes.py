@@ -28,8 +28,8 @@ from app.orders import service as orders
 from app.orders.models import Order, OrderLine
 from app.orders.states import OrderStatus
 from app.payments import service as payments
-from app.payments.models import Payment
-from app.payments.states import Status
+from app.payments.models import Credit, Payment
+from app.payments.states import Standing, Status
 
 orders_api = Blueprint("orders_api", __name__, url_prefix="/api/orders")
 
@@ -58,9 +58,9 @@ class LineAnswer(Answer):
 
 
 class AttemptAnswer(Answer):
-    """An attempt to collect an order's money."""
+    """An attempt to collect an order's money, or money that was sent to the paybill for it."""
 
-    transaction_id: TransactionName
+    transaction_id: TransactionName | None = Field(description="None for what was paid by hand.")
     status: PaymentWord
     amount: Amount
     receipt: Receipt | None
@@ -157,15 +157,39 @@ def _told(order: Order) -> OrderAnswer:
         total=shillings_number(order.total_cents),
         currency=order.currency,
         items=[_line(line) for line in order.lines],
-        payment_status=payments.external_status(telling.status) if telling else "pending",
+        payment_status=_payment_status(order, telling),
         amount_paid=shillings_number(paid_cents),
         amount_due=shillings_number(max(0, order.total_cents - paid_cents)),
         review=order.status == OrderStatus.REVIEW
         or order.review_reason is not None
         or any(attempt.needs_review for attempt in attempts),
-        payments=[_attempt(attempt) for attempt in attempts],
+        payments=[
+            *(_by_hand(credit) for credit in payments.paid_by_hand(order.id)),
+            *(_attempt(attempt) for attempt in attempts),
+        ],
         created_at=iso_seconds(order.created_at),
         paid_at=iso_seconds(order.paid_at) if order.paid_at else None,
+    )
+
+
+def _payment_status(order: Order, telling: Payment | None) -> str:
+    """Tell a payment's status by its attempt; an order paid by hand has none that says so."""
+    if order.status == OrderStatus.PAID:
+        return Status.COMPLETED
+    return payments.external_status(telling.status) if telling else "pending"
+
+
+def _by_hand(credit: Credit) -> AttemptAnswer:
+    fits = credit.standing == Standing.EXACT or credit.decision is not None
+    return AttemptAnswer(
+        transaction_id=None,
+        status=Status.COMPLETED if fits else "pending",
+        amount=shillings_number(credit.amount_cents),
+        receipt=credit.receipt,
+        result_code=None,
+        reason=None if fits else f"{credit.standing}_money",
+        review=not fits,
+        created_at=iso_seconds(credit.created_at),
     )
 
 

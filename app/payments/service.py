@@ -20,6 +20,7 @@ from app.payments.queries import (
     attempts_of,
     find_payment,
     live_attempt,
+    paid_by_hand,
     telling_attempt,
     timeline_of,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "find_payment",
     "initiate",
     "live_attempt",
+    "paid_by_hand",
     "readable_phone",
     "receipt_for",
     "start",

@@ -26,14 +26,21 @@ from app.mpesa.result_codes import stk_result
 from app.orders import service as orders
 from app.orders.models import Order
 from app.orders.states import OrderEvent
-from app.payments.credits import LostRace, record_credit, standing_of
+from app.payments.credits import (
+    LostRace,
+    attach_credit,
+    credit_by_hand,
+    record_credit,
+    record_second,
+    standing_of,
+)
 from app.payments.evidence import Evidence, Outcome
-from app.payments.models import Payment
+from app.payments.models import Credit, Payment
 from app.payments.queries import amount_paid_cents
-from app.payments.receipts import is_taken, learn_amount, learn_receipt
+from app.payments.receipts import is_other_than_seen, is_taken, learn_amount, learn_receipt
 from app.payments.schedule import second_thought_after
 from app.payments.signals import announcement_staged
-from app.payments.states import LIVE, UNPAID_ENDS, Event, Standing, Status, target_of
+from app.payments.states import LIVE, UNPAID_ENDS, Decision, Event, Standing, Status, target_of
 from app.payments.timeline import flag, note
 from app.payments.words import reason_of
 
@@ -43,6 +50,10 @@ logger = logging.getLogger("payments.mpesa")
 PAYMENT_UPDATE = "payment_update"
 #: Told of proven news whose receipt is another payment's. It changes nothing until Daraja is asked.
 RECEIPT_REUSED = "receipt_reused"
+#: Told of news with one proof that names another receipt than the statement did.
+RECEIPT_DIFFERS = "receipt_differs"
+#: Decisions by which money that did not fit has become the order's.
+_TAKEN = (Decision.ACCEPTED, Decision.REST_ASKED, Decision.ASSIGNED)
 _TRIES = 5
 Result = TypeVar("Result")
 _UNPAID_EVENTS = {
@@ -54,7 +65,7 @@ _UNPAID_EVENTS = {
 
 def settle(payment_id: int, outcome: Outcome) -> str:
     """Apply proven evidence to a payment, once; return in a few words what it changed."""
-    return persistently(lambda session: _settle(session, payment_id, outcome))
+    return persistently(lambda session: settle_in(session, payment_id, outcome))
 
 
 def go_quiet(payment_id: int) -> str:
@@ -108,7 +119,8 @@ def move(
     return True
 
 
-def _settle(session: Session, payment_id: int, outcome: Outcome) -> str:
+def settle_in(session: Session, payment_id: int, outcome: Outcome) -> str:
+    """Settle in the caller's transaction, which stands in ``persistently``; see ``settle``."""
     order = orders.lock_order(session, _fresh(session, payment_id).order_id)
     # Read again: whoever held the lock before us may have settled this very payment.
     payment = _fresh(session, payment_id)
@@ -146,7 +158,10 @@ def _next_doubt(payment: Payment) -> datetime | None:
 
 def _credit(session: Session, payment: Payment, order: Order, outcome: Outcome) -> str:
     if payment.status not in LIVE | UNPAID_ENDS:
-        return _learn_more(session, payment, outcome)
+        return _learn_more(session, payment, order, outcome)
+    by_hand = credit_by_hand(session, payment, outcome)
+    if by_hand is not None:
+        return _take_credit(session, payment, by_hand, outcome)
     if is_taken(session, payment.id, outcome):
         if outcome.evidence is Evidence.PROVEN_CALLBACK:
             flag(session, payment, RECEIPT_REUSED, outcome.actor, f"names {outcome.receipt}")
@@ -155,7 +170,7 @@ def _credit(session: Session, payment: Payment, order: Order, outcome: Outcome) 
         outcome = replace(outcome, receipt=None)
         flag(session, payment, RECEIPT_REUSED, outcome.actor, "its receipt is another payment's")
     standing = standing_of(payment, order, outcome)
-    event = _success_event(payment, standing)
+    event = _success_event(payment, standing, outcome)
     move(
         session,
         payment.id,
@@ -174,11 +189,37 @@ def _credit(session: Session, payment: Payment, order: Order, outcome: Outcome) 
     return str(event)
 
 
-def _success_event(payment: Payment, standing: Standing) -> Event:
+def _take_credit(session: Session, payment: Payment, credit: Credit, outcome: Outcome) -> str:
+    """Settle a prompt whose money is in the books already: nothing is credited again."""
+    is_open = credit.standing != Standing.EXACT and credit.decision not in _TAKEN
+    standing = Standing(credit.standing) if is_open else Standing.EXACT
+    event = _success_event(payment, standing, outcome)
+    why = f"{_success_words(outcome, standing)}; the paybill had told of it before"
+    receipt = credit.receipt
+    attach_credit(session, payment, credit)
+    move(
+        session,
+        payment.id,
+        event,
+        outcome.actor,
+        why,
+        mpesa_receipt=receipt,
+        completed_at=now(),
+        reason=None,
+        review_reason=standing if is_open else payment.review_reason,
+        next_check_at=None,
+        **_common(payment, outcome),
+    )
+    return str(event)
+
+
+def _success_event(payment: Payment, standing: Standing, outcome: Outcome) -> Event:
     if standing in (Standing.SHORT, Standing.OVER):
         return Event.AMOUNT_DIFFERS
     if standing in (Standing.LATE, Standing.SECOND):
         return Event.ORDER_CLOSED
+    if outcome.evidence is Evidence.BY_HAND:
+        return Event.SETTLED_BY_HAND
     late = payment.status in UNPAID_ENDS
     return Event.LATE_CONFIRMATION if late else Event.PAYMENT_CONFIRMED
 
@@ -206,14 +247,29 @@ def _update_order(session: Session, order: Order, standing: Standing, actor: str
             orders.fulfil(session, order)
 
 
-def _learn_more(session: Session, payment: Payment, outcome: Outcome) -> str:
+def _learn_more(session: Session, payment: Payment, order: Order, outcome: Outcome) -> str:
     """Take from later news what a payment that is settled already lacks."""
+    if is_other_than_seen(payment, outcome):
+        return _second_money(session, payment, order, outcome)
     learned = [learn_receipt(session, payment, outcome), learn_amount(session, payment, outcome)]
     told = [words for words in learned if words]
     if not told:
         return f"repeated: the payment is {payment.status}"
-    _announce(session, _fresh(session, payment.id))
+    _announce(session, _fresh(session, payment.id), "corrected")
     return ", ".join(told)
+
+
+def _second_money(session: Session, payment: Payment, order: Order, outcome: Outcome) -> str:
+    """Book the prompt's own money beside other money that was settled by hand."""
+    if outcome.evidence is not Evidence.PROVEN_CALLBACK:
+        flag(session, payment, RECEIPT_DIFFERS, outcome.actor, f"names {outcome.receipt}")
+        return RECEIPT_DIFFERS
+    if not record_second(session, payment, outcome):
+        return "repeated: that money is in the books already"
+    why = f"{outcome.receipt} is not what was settled by hand: this is second money"
+    note(session, payment.id, "second_money", payment.status, payment.status, outcome.actor, why)
+    _update_order(session, order, Standing.SECOND, outcome.actor)
+    return "second money: a person is asked"
 
 
 def _common(payment: Payment, outcome: Outcome) -> dict[str, Any]:
@@ -230,8 +286,8 @@ def _fresh(session: Session, payment_id: int) -> Payment:
     return session.get_one(Payment, payment_id, populate_existing=True)
 
 
-def _announce(session: Session, payment: Payment) -> None:
-    """Stage the news of a payment beside its change."""
+def _announce(session: Session, payment: Payment, what: str | None = None) -> None:
+    """Stage the news of a payment beside its change: ``what`` became of it, else its status."""
     update_event = {
         "transaction_id": payment.public_ref,
         "order_id": str(payment.order.uuid),
@@ -240,7 +296,8 @@ def _announce(session: Session, payment: Payment) -> None:
         "receipt": payment.mpesa_receipt,
     }
     person_uuid = str(payment.person.uuid) if payment.person else None
-    body = {"update": update_event, "person_uuid": person_uuid}
+    event = f"payment.{what or payment.status}"
+    body = {"update": update_event, "person_uuid": person_uuid, "event": event}
     outbox.stage(session, PAYMENT_UPDATE, body, announcement_staged.send)
 
 

@@ -29,6 +29,7 @@ class Event(StrEnum):
     PROMPT_TIMED_OUT = "prompt_timed_out"
     WENT_QUIET = "went_quiet"
     LATE_CONFIRMATION = "late_confirmation"
+    SETTLED_BY_HAND = "settled_by_hand"
     AMOUNT_DIFFERS = "amount_differs"
     ORDER_CLOSED = "order_closed"
     MONEY_ACCEPTED = "money_accepted"
@@ -52,6 +53,15 @@ class Decision(StrEnum):
     REST_ASKED = "rest_asked"
     ASSIGNED = "assigned"
     SET_ASIDE = "set_aside"
+
+
+class Proposal(StrEnum):
+    """How a settlement by hand stands."""
+
+    WAITING = "waiting"
+    APPROVED = "approved"
+    REFUSED = "refused"
+    LAPSED = "lapsed"
 
 
 #: A prompt may be on the phone. A process that died between writing its intent and reading the
@@ -78,6 +88,7 @@ EDGES: Edges = {
     **_from_each(LIVE, Event.PROMPT_TIMED_OUT, Status.EXPIRED),
     **_from_each(LIVE, Event.WENT_QUIET, Status.EXPIRED),
     **_from_each(UNPAID_ENDS, Event.LATE_CONFIRMATION, Status.COMPLETED),
+    **_from_each(LIVE | UNPAID_ENDS, Event.SETTLED_BY_HAND, Status.COMPLETED),
     **_from_each(LIVE | UNPAID_ENDS, Event.AMOUNT_DIFFERS, Status.REVIEW),
     **_from_each(LIVE | UNPAID_ENDS, Event.ORDER_CLOSED, Status.REVIEW),
     (Status.REVIEW, Event.MONEY_ACCEPTED): Status.COMPLETED,

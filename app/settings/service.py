@@ -14,6 +14,8 @@ from pydantic import ValidationError as SchemaError
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from app.accounts.models import Person
+from app.audit import service as audit
 from app.config import SANDBOX_PASSKEY, SANDBOX_SHORTCODE, Environment, Settings
 from app.core.errors import ValidationError
 from app.core.unit_of_work import transaction
@@ -104,12 +106,12 @@ def missing(standings: list[Standing]) -> list[str]:
     return [each.key.name for each in standings if each.key.is_required and not each.value]
 
 
-def store(name: str, value: str, by: str) -> None:
+def store(name: str, value: str, by: Person | str) -> None:
     """Keep a setting in the database, encrypted. Raises KeyError for an unknown name."""
     store_all({name: value}, by)
 
 
-def store_all(values: Mapping[str, str], by: str) -> None:
+def store_all(values: Mapping[str, str], by: Person | str) -> None:
     """Keep several settings, all of them or none; ``by`` says who, for people.
 
     Raises KeyError for an unknown name, ValidationError for a value that cannot be right or
@@ -121,7 +123,7 @@ def store_all(values: Mapping[str, str], by: str) -> None:
     _write({name: fernet.encrypt(value.encode()) for name, value in readable.items()}, by)
 
 
-def clear(name: str, by: str) -> None:
+def clear(name: str, by: Person | str) -> None:
     """Take back what is stored: the default counts again. Raises KeyError."""
     _write({BY_NAME[name].name: b""}, by)
 
@@ -246,13 +248,17 @@ def _require_startable(changes: Mapping[str, str]) -> None:
         raise ValidationError(f"The shop could not start with that: {words}.") from error
 
 
-def _write(rows: Mapping[str, bytes], by: str) -> None:
+def _write(rows: Mapping[str, bytes], by: Person | str) -> None:
+    who = by.email if isinstance(by, Person) else by
     for last_try in (False, False, True):
         try:
             with transaction() as session:
                 for name, sealed in rows.items():
-                    row = session.get(Setting, name) or Setting(name=name)
-                    row.encrypted_value, row.updated_by = sealed, by
+                    row = session.get(Setting, name) or Setting(name=name, encrypted_value=b"")
+                    if row.encrypted_value or sealed:
+                        action = "setting.stored" if sealed else "setting.cleared"
+                        audit.record(session, by, action, f"setting {name}")
+                    row.encrypted_value, row.updated_by = sealed, who
                     session.add(row)
             logger.info("settings written: %s", ", ".join(rows))
             return

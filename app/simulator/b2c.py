@@ -36,6 +36,8 @@ from app.simulator.records import LedgerEntry
 from app.simulator.results import item
 
 COMMANDS: Final = ("SalaryPayment", "BusinessPayment", "PromotionPayment")
+#: To the business wallet of a phone, which is its one wallet here.
+POCHI: Final = ("BusinessPayToPochi",)
 # Documented limits of one payout, and of what one subscriber may hold.
 LEAST_CENTS: Final = 10_00
 MOST_CENTS: Final = 250_000_00
@@ -51,13 +53,19 @@ b2c.before_request(require_token(bad_token_of_b2c))
 @b2c.post("/mpesa/b2c/v1/paymentrequest")
 def first_version() -> Response:
     body = request_body("InitiatorName")
-    return serve(_read(body, own_id=None), body)
+    return serve(_read(body, None), body)
 
 
 @b2c.post("/mpesa/b2c/v3/paymentrequest")
 def third_version() -> Response:
     body = request_body("OriginatorConversationID")
-    return serve(_read(body, own_id=words(body, "OriginatorConversationID", 1, LONGEST_ID)), body)
+    return serve(_read(body, _own_id(body)), body)
+
+
+@b2c.post("/mpesa/b2pochi/v1/paymentrequest")
+def pay_pochi() -> Response:
+    body = request_body("OriginatorConversationID")
+    return serve(_read(body, _own_id(body), POCHI), body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +112,15 @@ class Payout(Order):
         return None
 
 
-def _read(body: Mapping[str, Any], own_id: str | None) -> Payout:
+def _own_id(body: Mapping[str, Any]) -> str:
+    return words(body, "OriginatorConversationID", 1, LONGEST_ID)
+
+
+def _read(
+    body: Mapping[str, Any], own_id: str | None, commands: tuple[str, ...] = COMMANDS
+) -> Payout:
     initiator, credential = text(body, "InitiatorName"), text(body, "SecurityCredential")
-    one_of(body, "CommandID", COMMANDS)
+    one_of(body, "CommandID", commands)
     amount_cents = cents(body)
     shortcode, payee = matching(body, "PartyA", SHORTCODE), msisdn(body, "PartyB")
     words(body, "Remarks", 2, 100)

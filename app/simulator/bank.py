@@ -1,6 +1,6 @@
 """Money that leaves a shop, and the memory of every transaction there was."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -28,6 +28,7 @@ class Transaction:
     initiated_at: datetime
     finalised_at: datetime | None
     charge_cents: int = 0
+    payee: str | None = None
 
 
 class Bank:
@@ -82,13 +83,15 @@ class Bank:
         self._tell(entry, sms.received(entry, self._business_name, balance))
         return entry
 
-    def take_back(self, conversation: Conversation, payment: LedgerEntry) -> LedgerEntry:
-        """Move a payment back from where it was collected, and tell its payer."""
+    def take_back(
+        self, conversation: Conversation, payment: LedgerEntry, amount_cents: int
+    ) -> LedgerEntry:
+        """Move a payment or part of it back from where it was collected, and tell its payer."""
         entry = self._entry(
             "reversal",
             conversation,
             payment.msisdn,
-            payment.amount_cents,
+            amount_cents,
             original_receipt=payment.receipt,
         )
         organisation = self.world.organisations.kept(entry.shortcode)
@@ -97,14 +100,31 @@ class Bank:
         self._tell(entry, sms.reversed_payment(entry, balance))
         return entry
 
+    def pay_shop(
+        self,
+        conversation: Conversation,
+        payee: str,
+        amount_cents: int,
+        account: str,
+        *,
+        to_utility: bool,
+    ) -> LedgerEntry:
+        """Move money from the shop's Working account to another shop."""
+        entry = self._entry("b2b", conversation, "", amount_cents)
+        return self.world.pay_shop(
+            replace(entry, account_reference=account, payee=payee, to_utility=to_utility)
+        )
+
     def payment(self, receipt: str) -> LedgerEntry | None:
         """What a phone paid under this receipt."""
         ledger = self.world.ledger()
         paid = (e for e in ledger if e.kind in MOVEMENTS_IN and e.receipt == receipt)
         return next(paid, None)
 
-    def is_reversed(self, receipt: str) -> bool:
-        return any(entry.original_receipt == receipt for entry in self.world.ledger())
+    def reversed_cents(self, receipt: str) -> int:
+        """How much of a payment has gone back."""
+        ledger = self.world.ledger()
+        return sum(entry.amount_cents for entry in ledger if entry.original_receipt == receipt)
 
     def find(self, *, receipt: str | None, originator_id: str | None) -> Transaction | None:
         """The transaction of a receipt, or of an OriginatorConversationID where none is given."""
@@ -120,7 +140,7 @@ class Bank:
 
     def _entry(
         self,
-        kind: Literal["b2c", "reversal"],
+        kind: Literal["b2c", "b2b", "reversal"],
         conversation: Conversation,
         msisdn: str,
         amount_cents: int,
@@ -154,7 +174,7 @@ class Bank:
 
 def _money_out(conversation: Conversation) -> Transaction | None:
     kind = conversation.order.kind
-    if kind not in ("b2c", "reversal"):
+    if kind not in ("b2c", "b2b", "reversal"):
         return None
     outcome = conversation.outcome
     entry = outcome.entry if outcome else None
@@ -170,6 +190,7 @@ def _money_out(conversation: Conversation) -> Transaction | None:
         initiated_at=conversation.accepted_at,
         finalised_at=conversation.finalised_at,
         charge_cents=entry.charge_cents if entry else 0,
+        payee=conversation.subject.payee,
     )
 
 

@@ -20,6 +20,7 @@ from app.simulator.fields import (
     words,
 )
 from app.simulator.oauth import require_token
+from app.simulator.plans import RegisterCode
 from app.simulator.records import HandPayment
 from app.simulator.simulator import current_simulator
 from app.simulator.world import SystemBusy
@@ -70,19 +71,19 @@ def _register(*, hashes: bool) -> Response:
         )
         raise DarajaFault(500, "500.003.1001", text, "A scenario said so.")
     try:
-        simulator.rules.register(registration)
+        simulator.rules.register(registration, once=simulator.switches.register_once)
     except AlreadyRegistered:
         why = "register_once is on, and this shortcode has its URLs."
         raise DarajaFault(500, "500.003.1001", "Urls are already registered.", why) from None
-    return _accepted("Success")
+    return _accepted("Success", simulator.switches.register_code)
 
 
-def _accepted(description: str) -> Response:
+def _accepted(description: str, code: RegisterCode = "0") -> Response:
     g.why = "ok"
     return jsonify(
         # Misspelt on the wire (recorded and documented).
         OriginatorCoversationID=current_simulator().identifiers.request_id(),
-        ResponseCode="0",
+        **({} if code == "absent" else {"ResponseCode": code}),
         ResponseDescription=description,
     )
 

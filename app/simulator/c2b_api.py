@@ -1,4 +1,4 @@
-"""The simulator's own JSON about payments by hand, and the switches of Daraja's ways with them."""
+"""The simulator's own JSON about payments by hand."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -8,7 +8,6 @@ from flask import Blueprint, Response, jsonify
 from app.simulator.api import ApiRefused
 from app.simulator.bodies import json_object
 from app.simulator.c2b import LONGEST_ACCOUNT
-from app.simulator.c2b_rules import SWITCHES
 from app.simulator.fields import SHORTCODE, WHOLE_SHILLINGS, as_text
 from app.simulator.numbers import shillings, to_msisdn
 from app.simulator.paybills import Ended
@@ -31,7 +30,7 @@ def pay(number: str) -> Response:
     msisdn = to_msisdn(number)
     if msisdn is None:
         raise ApiRefused(404, "NOT_FOUND", "That is not a Kenyan mobile number.")
-    return jsonify(_ended_json(pay_by_hand(msisdn, _body())))
+    return jsonify(ended_json(pay_by_hand(msisdn, _body())))
 
 
 def pay_by_hand(msisdn: str, fields: Mapping[str, Any]) -> Ended:
@@ -49,22 +48,9 @@ def pay_by_hand(msisdn: str, fields: Mapping[str, Any]) -> Ended:
 
 
 @c2b_api.get("/c2b")
-def rules() -> Response:
-    """Who has registered URLs, and which switches are on."""
-    return jsonify(current_simulator().rules.as_json())
-
-
-@c2b_api.post("/c2b")
-def change_rules() -> Response:
-    """Turn switches, `{"register_once": true}`; those that are not named stay as they are."""
-    changes, all_rules = _body(), current_simulator().rules
-    if not changes or not all(
-        name in SWITCHES and isinstance(on, bool) for name, on in changes.items()
-    ):
-        text = f"Send true or false for some of: {', '.join(SWITCHES)}."
-        raise ApiRefused(400, "VALIDATION_ERROR", text)
-    all_rules.switch(changes)
-    return jsonify(all_rules.as_json())
+def registered() -> Response:
+    """Who has registered URLs."""
+    return jsonify(registered=current_simulator().rules.as_json())
 
 
 def _payment(msisdn: str, body: Mapping[str, Any]) -> HandPayment:
@@ -83,7 +69,8 @@ def _refused(text: str) -> ApiRefused:
     return ApiRefused(400, "VALIDATION_ERROR", text)
 
 
-def _ended_json(ended: Ended) -> dict[str, Any]:
+def ended_json(ended: Ended) -> dict[str, Any]:
+    """How a payment by hand ended."""
     entry = ended.entry
     return {
         "status": ended.status,

@@ -5,8 +5,9 @@ import json
 from datetime import datetime
 from typing import Any, Final
 
+from app.simulator.bills import Biller
 from app.simulator.c2b_rules import Registration
-from app.simulator.clock import daraja_timestamp
+from app.simulator.clock import NAIROBI, daraja_timestamp
 from app.simulator.courier import Letter
 from app.simulator.numbers import plain
 from app.simulator.records import HandPayment, LedgerEntry
@@ -53,6 +54,34 @@ def confirmation(
         "ThirdPartyTransID": own_id,
     }
     return _letter(registered.confirmation_url, body, f"confirmation of {entry.receipt}")
+
+
+def transfer_confirmation(
+    registered: Registration, entry: LedgerEntry, balance_cents: int
+) -> Letter:
+    """The news that another shop has paid: it has no phone and no name (recorded)."""
+    payment = HandPayment(
+        "", registered.shortcode, entry.amount_cents, entry.account_reference or ""
+    )
+    body = _body(registered, payment, entry.receipt, entry.moved_at, {"FirstName": ""}) | {
+        "TransactionType": "Organization To Organization Transfer",
+        "OrgAccountBalance": plain(balance_cents),
+        "MSISDN": "",
+    }
+    return _letter(registered.confirmation_url, body, f"confirmation of {entry.receipt}")
+
+
+def bill_payment(biller: Biller, entry: LedgerEntry) -> Letter:
+    """Bill Manager's news that an invoice was paid, in whole or in part."""
+    body = {
+        "transactionId": entry.receipt,
+        "paidAmount": entry.amount_cents // 100,
+        "msisdn": entry.msisdn,
+        "dateCreated": entry.moved_at.astimezone(NAIROBI).strftime("%Y-%m-%d"),
+        "accountReference": entry.account_reference,
+        "shortCode": int(entry.shortcode),
+    }
+    return _letter(biller.callback_url, body, f"payment {entry.receipt} of an invoice")
 
 
 def names_of(full_name: str, *, all_of_them: bool) -> dict[str, str]:

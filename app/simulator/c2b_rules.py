@@ -1,26 +1,14 @@
-"""Where shops want to hear of payments by hand, and the ways in which Daraja's C2B varies."""
+"""Where shops want to hear of payments by hand, and which of them may ask for a list."""
 
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Final, Literal
 
 ResponseType = Literal["Completed", "Cancelled"]
 RESPONSE_TYPES: Final[tuple[ResponseType, ...]] = ("Completed", "Cancelled")
 
 MOST_REGISTERED: Final = 1_000
-
-#: What can be switched, and what is so while it is on. All are off at first.
-SWITCHES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "register_once": "URLs can be registered once only, as in production.",
-        "no_validation": "ValidationURL is never asked, as before Safaricom enables it.",
-        "all_names": "MiddleName and LastName are there too, as in the sandbox.",
-        "stk_confirmations": "A payment by prompt is confirmed to ConfirmationURL as well.",
-    }
-)
 
 
 class AlreadyRegistered(Exception):
@@ -39,30 +27,17 @@ class Registration:
 
 
 class C2bRules:
-    """The switches, and the URLs of shops. Beyond the limit the oldest registration goes."""
+    """The URLs of shops. Beyond the limit the oldest registration goes."""
 
-    def __init__(self, switched_on: Collection[str]) -> None:
-        """`switched_on` holds names of `SWITCHES` that are on from the start."""
-        self._at_first = frozenset(switched_on)
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._on = self._at_first
         self._registered: OrderedDict[str, Registration] = OrderedDict()
         self._pulling: OrderedDict[str, None] = OrderedDict()
 
-    def is_on(self, switch: str) -> bool:
+    def register(self, registration: Registration, *, once: bool = False) -> None:
+        """Keep a shop's URLs; raises AlreadyRegistered where that can be done `once` only."""
         with self._lock:
-            return switch in self._on
-
-    def switch(self, changes: Mapping[str, bool]) -> None:
-        """Switch what is named, and leave the others."""
-        with self._lock:
-            kept = self._on - {name for name, on in changes.items() if not on}
-            self._on = kept | {name for name, on in changes.items() if on}
-
-    def register(self, registration: Registration) -> None:
-        """Keep a shop's URLs; raises AlreadyRegistered."""
-        with self._lock:
-            if "register_once" in self._on and registration.shortcode in self._registered:
+            if once and registration.shortcode in self._registered:
                 raise AlreadyRegistered
             self._registered[registration.shortcode] = registration
             self._registered.move_to_end(registration.shortcode)
@@ -88,16 +63,15 @@ class C2bRules:
             return shortcode in self._pulling
 
     def clear(self) -> None:
-        """Forget all who registered, and put the switches back as they were at first."""
+        """Forget all who registered."""
         with self._lock:
             self._registered.clear()
             self._pulling.clear()
-            self._on = self._at_first
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> list[dict[str, Any]]:
         """The addresses are left out: a path may hold the shop's secret."""
         with self._lock:
-            registered = [
+            return [
                 {
                     "shortcode": one.shortcode,
                     "response_type": one.response_type,
@@ -105,4 +79,3 @@ class C2bRules:
                 }
                 for one in self._registered.values()
             ]
-            return {"switches": {s: s in self._on for s in SWITCHES}, "registered": registered}

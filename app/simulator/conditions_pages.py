@@ -6,7 +6,6 @@ from typing import Any, Final
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.simulator.c2b_rules import SWITCHES as C2B_SWITCHES
 from app.simulator.fields import SHORTCODE
 from app.simulator.pace import LEAST_SPEED, MOST_SPEED
 from app.simulator.plans import ScenarioRefused
@@ -44,30 +43,44 @@ def change_clock() -> tuple[str, int] | BaseResponse:
 
 @conditions_pages.post("/switches")
 def change_switches() -> tuple[str, int] | BaseResponse:
-    """Both kinds of switches come in one form, each as a text."""
+    """All switches come in one form, each as a text."""
     simulator = current_simulator()
     own = {name: _chosen(row.values, _value(name)) for name, row in SWITCHES.items()}
-    c2b = {name: _value(name) == "true" for name in C2B_SWITCHES}
     try:
         simulator.switch(own)
     except ScenarioRefused as refused:
         return _refused(f"Nothing was changed: {refused}.")
-    simulator.rules.switch(c2b)
     return _done("switches")
 
 
 @conditions_pages.post("/accounts")
 def change_accounts() -> tuple[str, int] | BaseResponse:
-    shortcode, utility = _value("shortcode"), _value("utility")
+    shortcode = _value("shortcode")
     if not SHORTCODE.fullmatch(shortcode):
         return _refused("A shortcode has 5 to 7 digits.")
-    is_number = utility.isascii() and utility.isdigit()
-    if not is_number or int(utility) > MOST_FLOAT_SHILLINGS:
+    try:
+        working, utility = (_cents_of(name) for name in ("working", "utility"))
+    except ValueError:
         return _refused("The account must hold a whole number of shillings.")
     world = current_simulator().world
     with world.lock:
-        world.organisations.kept(shortcode).utility_cents = int(utility) * 100
+        shop = world.organisations.kept(shortcode)
+        shop.working_cents = shop.working_cents if working is None else working
+        shop.utility_cents = shop.utility_cents if utility is None else utility
     return _done("accounts")
+
+
+def _cents_of(name: str) -> int | None:
+    """What an account is to hold; None where it stays as it is. Raises ValueError.
+
+    What was left as the page showed it may have been paid into meanwhile.
+    """
+    text = _value(name)
+    if text in ("", _value(f"{name}_shown")):
+        return None
+    if not (text.isascii() and text.isdigit()) or int(text) > MOST_FLOAT_SHILLINGS:
+        raise ValueError
+    return int(text) * 100
 
 
 @conditions_pages.post("/reset")
@@ -90,7 +103,6 @@ def _page(notice: str | None = None) -> str:
             )
         ]
     standing = simulator.switches.as_json()
-    c2b = simulator.rules.as_json()["switches"]
     return render_template(
         "simulator/conditions.html",
         notice=notice,
@@ -101,9 +113,6 @@ def _page(notice: str | None = None) -> str:
         most_speed=MOST_SPEED,
         prompt_seconds=f"{simulator.settings.prompt_seconds:g}",
         switches=[_field(row.name, row.summary, row.values, standing) for row in SWITCHES.values()],
-        c2b_switches=[
-            _field(n, s, {False: "no", True: "yes"}, c2b) for n, s in C2B_SWITCHES.items()
-        ],
         shops=shops,
         run=simulator.run,
         weather=simulator.weather.as_json(),

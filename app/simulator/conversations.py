@@ -16,7 +16,7 @@ from app.simulator.records import LedgerEntry
 if TYPE_CHECKING:
     from app.simulator.bank import Bank
 
-Kind = Literal["b2c", "reversal", "status", "balance"]
+Kind = Literal["b2c", "b2b", "reversal", "status", "balance"]
 #: In M-Pesa's own words for a TransactionStatus; all but the first are final (documented).
 Stage = Literal["Initiated", "Completed", "Declined", "Expired"]
 Item = dict[str, Any]
@@ -45,10 +45,11 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whose phone and what amount a request is about, as far as it is about any."""
+    """Whose phone or shop and what amount a request is about, as far as it is about any."""
 
     msisdn: str | None = None
     amount_cents: int | None = None
+    payee: str | None = None
 
     @property
     def shillings(self) -> int | None:
@@ -88,8 +89,8 @@ class Order(ABC):
         """Do what is asked, or decline it; called once, under the world's lock."""
 
     @abstractmethod
-    def reference(self) -> Item:
-        """The ReferenceItem of the result."""
+    def reference(self) -> Item | list[Item]:
+        """The ReferenceItem of the result: between shops an array, and one object elsewhere."""
 
 
 @dataclass(slots=True)

@@ -6,8 +6,10 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
 from app.simulator.api import ApiRefused, api
+from app.simulator.b2b import b2b
 from app.simulator.b2c import b2c
 from app.simulator.balance import balance
+from app.simulator.bill_manager import bill_manager, invoices_api
 from app.simulator.c2b import c2b
 from app.simulator.c2b_api import c2b_api
 from app.simulator.conditions_api import conditions_api
@@ -17,6 +19,7 @@ from app.simulator.oauth import oauth
 from app.simulator.pages import pages
 from app.simulator.pull import pull
 from app.simulator.qr import qr
+from app.simulator.ratiba import ratiba, standing_api
 from app.simulator.recording import note_beginning, record_request
 from app.simulator.reversal import reversal
 from app.simulator.scenario_pages import scenario_pages
@@ -27,6 +30,7 @@ from app.simulator.status import status
 from app.simulator.stk import stk
 from app.simulator.traffic_api import traffic_api
 from app.simulator.traffic_pages import traffic_pages
+from app.simulator.ussd_push import ussd_push
 
 LARGEST_BODY_BYTES = 64 * 1024
 OWN_PATHS = ("/simulator", "/favicon.ico")
@@ -48,8 +52,11 @@ def create_simulator(settings: SimulatorSettings) -> Flask:
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions[EXTENSION] = Simulator(settings)
-    daraja = (oauth, stk, c2b, b2c, reversal, status, balance, pull, qr)
-    own = (api, c2b_api, statement, conditions_api, traffic_api)
+    daraja = (
+        *(oauth, stk, c2b, b2c, b2b, reversal, status, balance),
+        *(pull, qr, ussd_push, ratiba, bill_manager),
+    )
+    own = (api, c2b_api, statement, conditions_api, traffic_api, standing_api, invoices_api)
     for blueprint in (*daraja, *own, pages, scenario_pages, traffic_pages, conditions_pages):
         app.register_blueprint(blueprint)
     _handle_errors(app)

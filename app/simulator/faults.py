@@ -90,7 +90,7 @@ def too_large() -> DarajaFault:
 def not_found() -> DarajaFault:
     """The middle number names the family of the path (documented by Safaricom)."""
     family = "001"
-    if request.path.startswith(("/mpesa/b2c", "/mpesa/b2b", "/mpesa/accountbalance")):
+    if request.path.startswith(("/mpesa/b2c", "/mpesa/b2b", "/mpesa/b2p", "/mpesa/accountbalance")):
         family = "002"
     elif request.path.startswith("/mpesa/c2b"):
         family = "003"

@@ -69,9 +69,9 @@ def one_of(body: Mapping[str, Any], name: str, known: Collection[str]) -> str:
     return text
 
 
-def cents(body: Mapping[str, Any]) -> int:
-    """Amount, which is whole shillings on the wire."""
-    return int(matching(body, "Amount", WHOLE_SHILLINGS)) * 100
+def cents(body: Mapping[str, Any], name: str = "Amount") -> int:
+    """An amount, which is whole shillings on the wire."""
+    return int(matching(body, name, WHOLE_SHILLINGS)) * 100
 
 
 def msisdn(body: Mapping[str, Any], name: str) -> str:

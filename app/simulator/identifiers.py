@@ -5,6 +5,7 @@ import secrets
 import string
 import threading
 import time
+import uuid
 from datetime import datetime
 from typing import Final
 
@@ -56,6 +57,10 @@ class Identifiers:
             else:
                 self._counter = number = self._counter + 1
             return f"{self._nodes[number % 3]}{number}"
+
+    def reference(self) -> str:
+        """A UUID, by which standing orders go (documented); as unique as a request's id."""
+        return str(uuid.uuid5(uuid.NAMESPACE_OID, self.request_id()))
 
     def checkout_request_id(self, now: datetime, msisdn: str) -> str:
         """`ws_CO_`, Nairobi time to the millisecond, last nine digits of the phone (recorded)."""

@@ -31,6 +31,8 @@ _BY_NAME: Final[Mapping[str, str]] = {
     "consumersecret": "$CONSUMER_SECRET",
     "secret": OTHER,
     "pin": "$PIN",
+    "app_key": OTHER,
+    "appkey": OTHER,
 }
 #: Shorter ones would be found in half of all words.
 _SHORTEST_SECRET: Final = 6

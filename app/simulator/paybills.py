@@ -7,7 +7,14 @@ from datetime import datetime
 from typing import Final, Literal
 
 from app.simulator import sms
-from app.simulator.c2b_letters import confirmation, names_of, validation
+from app.simulator.bills import Bills
+from app.simulator.c2b_letters import (
+    bill_payment,
+    confirmation,
+    names_of,
+    transfer_confirmation,
+    validation,
+)
 from app.simulator.c2b_rules import C2bRules, Registration
 from app.simulator.clock import utc_now
 from app.simulator.courier import Letter
@@ -15,6 +22,7 @@ from app.simulator.identifiers import Identifiers
 from app.simulator.plans import Plan
 from app.simulator.questions import SILENCE, Verdict, ask
 from app.simulator.records import HandPayment, LedgerEntry, Message, Prompt
+from app.simulator.switches import Switches
 from app.simulator.traffic import Traffic
 from app.simulator.world import MOST_PER_TRANSACTION_CENTS, SystemBusy, World
 
@@ -43,6 +51,8 @@ class Paybills:
         *,
         world: World,
         rules: C2bRules,
+        switches: Callable[[], Switches],
+        bills: Bills,
         identifiers: Identifiers,
         traffic: Traffic,
         business_name: str,
@@ -52,6 +62,8 @@ class Paybills:
     ) -> None:
         self._world = world
         self._rules = rules
+        self._switches = switches
+        self._bills = bills
         self._identifiers = identifiers
         self._traffic = traffic
         self._business_name = business_name
@@ -85,11 +97,28 @@ class Paybills:
         One production log has an STK payment arriving as a C2B confirmation, under its receipt.
         """
         entry = prompt.payment
-        if entry is None or not self._rules.is_on("stk_confirmations"):
+        if entry is None:
             return
+        if entry.kind == "b2b":
+            self.confirm_transfer(entry)
+            return
+        self._tell_biller(entry)
         registered = self._rules.of(entry.shortcode)
-        if registered is not None:
+        if registered is not None and self._switches().stk_confirmations:
             self._post(self._confirmation(registered, entry), Plan())
+
+    def confirm_transfer(self, entry: LedgerEntry) -> None:
+        """Tell a shop that another shop has paid it; called under the world's lock."""
+        registered = self._rules.of(entry.payee or "")
+        if registered is not None and not entry.to_utility:
+            balance = self._world.organisations.seen(registered.shortcode).working_cents
+            self._post(transfer_confirmation(registered, entry, balance), Plan())
+
+    def _tell_biller(self, entry: LedgerEntry) -> None:
+        account = entry.account_reference or ""
+        biller = self._bills.paid(entry.shortcode, account, entry.amount_cents)
+        if biller is not None:
+            self._post(bill_payment(biller, entry), Plan())
 
     def _begin(self, payment: HandPayment) -> tuple[str, datetime]:
         with self._world.lock:
@@ -120,7 +149,7 @@ class Paybills:
     def _asked(
         self, registered: Registration | None, payment: HandPayment, receipt: str, at: datetime
     ) -> Verdict:
-        if registered is None or self._rules.is_on("no_validation"):
+        if registered is None or self._switches().no_validation:
             return Verdict("0")
         letter = validation(registered, payment, receipt, at, self._names(payment.msisdn))
         return ask(letter, self._traffic, self._validation_seconds)
@@ -153,6 +182,7 @@ class Paybills:
             self._world.record(entry)
             text = sms.paid_by_hand(entry, self._business_name, phone.balance_cents)
             phone.messages.append(Message(text, entry.moved_at))
+            self._tell_biller(entry)
             if registered is not None:
                 self._post(self._confirmation(registered, entry, verdict, plan), plan)
             return Ended("completed", "0", text, entry)
@@ -201,4 +231,4 @@ class Paybills:
 
     def _names(self, msisdn: str) -> dict[str, str]:
         name = self._world.phone(msisdn).name
-        return names_of(name, all_of_them=self._rules.is_on("all_names"))
+        return names_of(name, all_of_them=self._switches().all_names)

@@ -6,9 +6,19 @@ from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 #: Each kind of request has its own chances and its own armed scenarios.
 Moment = Literal[
-    "token", "call", "push", "query", "c2b", "register", "b2c", "reversal", "status", "balance"
+    "token",
+    "call",
+    "push",
+    "query",
+    "c2b",
+    "register",
+    "b2c",
+    "b2b",
+    "reversal",
+    "status",
+    "balance",
 ]
-#: What a scenario is about. Money out goes by B2C and by reversal; the other two only ask.
+#: What a scenario is about. Money out goes by B2C, B2B and reversal; the last two only ask.
 Occasion = Literal["token", "call", "push", "query", "c2b", "register", "out", "ask"]
 MOMENTS: Final[Mapping[Occasion, tuple[Moment, ...]]] = {
     "token": ("token",),
@@ -17,7 +27,7 @@ MOMENTS: Final[Mapping[Occasion, tuple[Moment, ...]]] = {
     "query": ("query",),
     "c2b": ("c2b",),
     "register": ("register",),
-    "out": ("b2c", "reversal"),
+    "out": ("b2c", "b2b", "reversal"),
     "ask": ("status", "balance"),
 }
 
@@ -57,6 +67,12 @@ PendingAnswer = Literal["4999", "being_processed"]
 PENDING_ANSWERS: Final[Mapping[bool | str, str]] = {
     "4999": "a ResultCode, status 200",
     "being_processed": "status 500, as formerly",
+}
+RegisterCode = Literal["0", "00000000", "absent"]
+REGISTER_CODES: Final[Mapping[bool | str, str]] = {
+    "0": "as documented",
+    "00000000": "production, July 2026",
+    "absent": "no such key: a new sandbox, October 2026",
 }
 
 

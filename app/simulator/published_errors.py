@@ -10,7 +10,7 @@ _NO_PRODUCT: Final = (
 _BUSY: Final = "System is busy. Please try again in few minutes."
 
 # By a name of their own, since one code has many texts: status, errorCode and errorMessage. All
-# are documented, "no_product" is recorded as well, and "unreachable" only recorded.
+# are documented, "no_product" is recorded as well, and the two "unreachable" only recorded.
 PUBLISHED_ERRORS: Final[Mapping[str, tuple[int, str, str]]] = MappingProxyType(
     {
         "invalid_token_400": (400, "400.003.01", "Invalid Access Token"),
@@ -27,5 +27,6 @@ PUBLISHED_ERRORS: Final[Mapping[str, tuple[int, str, str]]] = MappingProxyType(
             "[MerchantValidate] - Wrong credentials",
         ),
         "unreachable": (503, "", "Service is currently unreachable"),
+        "unreachable_500": (500, "", "Service is currently unreachable"),
     }
 )

@@ -11,7 +11,7 @@ from app.simulator.pace import Pace
 from app.simulator.plans import Plan
 
 PromptStatus = Literal["open", "paid", "cancelled", "timed_out", "failed"]
-Movement = Literal["stk", "c2b", "b2c", "reversal"]
+Movement = Literal["stk", "c2b", "b2c", "reversal", "b2b"]
 #: Money from phones to shops: asked for by a prompt, or paid by hand.
 MOVEMENTS_IN: Final[frozenset[Movement]] = frozenset({"stk", "c2b"})
 
@@ -22,8 +22,32 @@ MOST_MESSAGES: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
+class StandingTerms:
+    """What a standing order adds to a request; days are ``yyyymmdd``, `how_often` is in words."""
+
+    name: str
+    first_day: str
+    last_day: str
+    how_often: str
+    reference: str
+    receipt: str
+
+
+@dataclass(frozen=True, slots=True)
+class TillRequest:
+    """What a request to a till adds: the id that the vendor chose, and the vendor's name."""
+
+    own_id: str
+    vendor: str
+
+
+@dataclass(frozen=True, slots=True)
 class PushRequest:
-    """A push whose fields have been checked; `amount_cents` is whole shillings."""
+    """A push whose fields have been checked; `amount_cents` is whole shillings.
+
+    With `standing` it asks for leave to collect from time to time, and with `till` it asks the
+    operator of the till `shortcode`, out of whose account it is paid.
+    """
 
     shortcode: str
     transaction_type: str
@@ -32,6 +56,13 @@ class PushRequest:
     msisdn: str
     callback_url: str
     account_reference: str
+    standing: StandingTerms | None = None
+    till: TillRequest | None = None
+
+    @property
+    def is_payment(self) -> bool:
+        """Whether it is the ordinary kind: the phone pays the shop."""
+        return self.standing is None and self.till is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +89,10 @@ class Message:
 class LedgerEntry:
     """Money that really moved between a phone and a shop: in by `MOVEMENTS_IN`, else out.
 
-    Only a prompt's has a CheckoutRequestID, only a movement in an account reference (empty where
-    a till was paid), and only a reversal an `original_receipt`. `charge_cents` is what M-Pesa
-    took from the shop beside the amount.
+    Only a prompt's has a CheckoutRequestID, only a movement in or between shops an account
+    reference (empty where a till was paid), and only a reversal an `original_receipt`.
+    `charge_cents` is what M-Pesa took from the shop beside the amount. Between shops, `msisdn` is
+    empty and `payee` the one that was paid, to its Utility account where `to_utility` says so.
     """
 
     kind: Movement
@@ -75,6 +107,8 @@ class LedgerEntry:
     account_reference: str | None = None
     original_receipt: str | None = None
     charge_cents: int = 0
+    payee: str | None = None
+    to_utility: bool = False
 
 
 @dataclass(slots=True)
@@ -116,10 +150,15 @@ class Prompt:
 
     @property
     def question(self) -> str:
-        return (
-            f"Do you want to pay {ksh_short(self.push.amount_cents)} to {self.business_name} "
-            f"account no. {self.push.account_reference}? Enter M-PESA PIN:"
-        )
+        push, amount = self.push, ksh_short(self.push.amount_cents)
+        account = f"account no. {push.account_reference}? Enter M-PESA PIN:"
+        if push.standing is not None:
+            often = f"{push.standing.how_often} from now on"
+            return f"Do you want to pay {amount} {often} to {self.business_name} {account}"
+        if push.till is not None:
+            payer = f"from till {push.shortcode} to {push.till.vendor}"
+            return f"Do you want to pay {amount} {payer} {account}"
+        return f"Do you want to pay {amount} to {self.business_name} {account}"
 
 
 @dataclass(slots=True)

@@ -25,6 +25,7 @@ from app.simulator.out_codes import (
 )
 from app.simulator.records import LedgerEntry
 from app.simulator.results import item
+from app.simulator.simulator import current_simulator
 
 RECEIPT: Final = re.compile(r"[0-9A-Z]{10}", re.ASCII)
 
@@ -44,6 +45,7 @@ class Reversal(Order):
 
     receipt: str
     amount_cents: int
+    in_parts: bool
 
     def subject(self, bank: Bank) -> Subject:
         payment = bank.payment(self.receipt)
@@ -56,7 +58,7 @@ class Reversal(Order):
             # Documented samples of reversals that failed name no transaction.
             nothing = placeholder_receipt(conversation.accepted_at)
             return Outcome(code or INVALID_ORIGINAL, nothing)
-        entry = bank.take_back(conversation, payment)
+        entry = bank.take_back(conversation, payment, self.amount_cents)
         extra = conversation.plan.callback_extra_shillings
         return Outcome(SUCCESS, entry.receipt, _items(entry, bank, extra), entry)
 
@@ -67,16 +69,17 @@ class Reversal(Order):
         )
 
     def _refusal(self, payment: LedgerEntry | None, bank: Bank) -> str | None:
-        """Only what a phone paid to this very shop can be reversed, once, and whole.
+        """Only what a phone paid to this very shop can be reversed, until nothing is left of it.
 
-        A B2C payment cannot (documented). Whether part of a payment can is neither documented
-        nor recorded; here it cannot, so that nobody comes to count on it.
+        A B2C payment cannot (documented). That a part can is neither documented nor recorded, but
+        the request has an Amount; `partial_reversals` can be switched off.
         """
         if payment is None or payment.shortcode != self.terms.shortcode:
             return INVALID_ORIGINAL
-        if bank.is_reversed(payment.receipt):
+        left = payment.amount_cents - bank.reversed_cents(payment.receipt)
+        if left == 0 or (left < payment.amount_cents and not self.in_parts):
             return ALREADY_REVERSED
-        if payment.amount_cents != self.amount_cents:
+        if self.amount_cents > left or (self.amount_cents < left and not self.in_parts):
             return INVALID_PARAMETER
         if bank.world.organisations.seen(payment.shortcode).working_cents < self.amount_cents:
             return INSUFFICIENT_FUNDS
@@ -95,7 +98,8 @@ def _read(body: Mapping[str, Any]) -> Reversal:
     words(body, "Remarks", 2, 100)
     words(body, "Occasion", 0, 100)
     terms = Terms(initiator, credential, shortcode, result_url, time_out_url)
-    return Reversal(terms, receipt, amount_cents)
+    in_parts = current_simulator().switches.partial_reversals
+    return Reversal(terms, receipt, amount_cents, in_parts)
 
 
 def _items(entry: LedgerEntry, bank: Bank, extra_shillings: int) -> tuple[Item, ...]:

@@ -33,11 +33,12 @@ _OCCASIONS: Final[Mapping[Occasion, str]] = {
     "query": "The STK query",
     "c2b": "Payments by hand",
     "register": "Registering C2B addresses",
-    "out": "Money out: B2C and reversals",
+    "out": "Money out: B2C, B2B and reversals",
     "ask": "Questions: transaction status and account balance",
 }
 _SHORT: Final[Mapping[str, str]] = {
     "b2c": "B2C only",
+    "b2b": "B2B only",
     "reversal": "reversals only",
     "status": "transaction status only",
     "balance": "account balance only",

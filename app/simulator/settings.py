@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from app.simulator.c2b_rules import SWITCHES
 from app.simulator.pace import checked_speed
 from app.simulator.switches import Switches, read_switches
 
@@ -38,8 +37,7 @@ MOST_FLOAT_SHILLINGS: Final = 10**12
 class SimulatorSettings:
     """Times are seconds. Blank credentials mean: only the simulator's own are known.
 
-    `utility_float` is what each shop may pay out at first, in shillings, and `c2b_switches` which
-    of `SWITCHES` are on.
+    `utility_float` is what each shop may pay out at first, in shillings.
     """
 
     host: str = "127.0.0.1"
@@ -56,7 +54,6 @@ class SimulatorSettings:
     utility_float: int = 1_000_000
     # How long a shop may think about a payment by hand (documented).
     validation_seconds: float = 8.0
-    c2b_switches: frozenset[str] = frozenset()
     seed: int = 0
     #: Whether a run gives the same ids again whenever it begins with this seed.
     repeats: bool = False
@@ -79,8 +76,6 @@ class SimulatorSettings:
             raise ValueError("port must be between 0 and 65535")
         if not 0 <= self.utility_float <= MOST_FLOAT_SHILLINGS:
             raise ValueError(f"utility_float must be between 0 and {MOST_FLOAT_SHILLINGS}")
-        if not self.c2b_switches <= set(SWITCHES):
-            raise ValueError(f"c2b_switches must be some of: {', '.join(SWITCHES)}")
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "SimulatorSettings":
@@ -105,7 +100,6 @@ class SimulatorSettings:
             b2c_credential=text("MPESA_B2C_SECURITY_CREDENTIAL"),
             utility_float=int(text("SIMULATOR_UTILITY_FLOAT", "1000000")),
             validation_seconds=float(text("SIMULATOR_VALIDATION_SECONDS", "8")),
-            c2b_switches=frozenset(text("SIMULATOR_C2B").replace(",", " ").split()),
             seed=int(text("SIMULATOR_SEED", "0")),
             repeats=bool(text("SIMULATOR_SEED")),
             speed=float(text("SIMULATOR_SPEED", "1")),

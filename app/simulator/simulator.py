@@ -10,6 +10,7 @@ from typing import Any
 from flask import current_app
 
 from app.simulator.bank import Bank
+from app.simulator.bills import Bills
 from app.simulator.c2b_rules import C2bRules
 from app.simulator.callbacks import letters_about
 from app.simulator.certificate import Certificate
@@ -85,10 +86,13 @@ class Simulator:
             business_name=settings.business_name,
         )
         self.courier = Courier(self.traffic, on_delivery=self._count)
-        self.rules = C2bRules(settings.c2b_switches)
+        self.rules = C2bRules()
+        self.bills = Bills()
         self.paybills = Paybills(
             world=self.world,
             rules=self.rules,
+            switches=lambda: self.switches,
+            bills=self.bills,
             identifiers=self.identifiers,
             traffic=self.traffic,
             business_name=settings.business_name,
@@ -146,7 +150,7 @@ class Simulator:
         echo = json.dumps(body).encode() if plan.queue_time_out else b""
         conversation = self.conversations.open(order, plan, subject, complaint, echo)
         if plan.early_callback:
-            self.bank.settle(conversation)
+            self._settle(conversation)
             for letter in letters_after(conversation):
                 self.courier.deliver(letter)
         elif plan.processing_seconds:
@@ -177,6 +181,7 @@ class Simulator:
             self.conversations.clear()
             self.paybills.clear()
             self.rules.clear()
+            self.bills.clear()
 
     def switch(self, changes: Mapping[str, Any]) -> None:
         """Change how everything behaves from now on; raises ScenarioRefused."""
@@ -201,8 +206,15 @@ class Simulator:
             self.tokens.new_ends_old = switches.new_token_ends_old
             self.world.has_limits = switches.documented_limits
 
+    def _settle(self, conversation: Conversation) -> None:
+        with self.world.lock:
+            self.bank.settle(conversation)
+            outcome = conversation.outcome
+            if outcome is not None and outcome.entry and outcome.entry.kind == "b2b":
+                self.paybills.confirm_transfer(outcome.entry)
+
     def _process(self, conversation: Conversation) -> None:
-        self.bank.settle(conversation)
+        self._settle(conversation)
         delay = self._delay(conversation.plan)
         for letter in letters_after(conversation):
             self.timer.after(delay, partial(self.courier.send, letter))

@@ -17,6 +17,19 @@ _TOO_MUCH: Final = (
 
 def about(prompt: "Prompt", balance_cents: int) -> str | None:
     """What the payer is told when the prompt ends; None where M-Pesa says nothing."""
+    push, amount = prompt.push, ksh(prompt.push.amount_cents)
+    if push.standing is not None and prompt.result_code == "0":
+        return (
+            f"{push.standing.receipt} Confirmed. You let {prompt.business_name} collect {amount} "
+            f"{push.standing.how_often} until {push.standing.last_day}: {push.standing.name}."
+        )
+    if push.till is not None and prompt.payment is not None:
+        return (
+            f"{prompt.payment.receipt} Confirmed. {amount} sent from till {push.shortcode} to "
+            f"{push.till.vendor} on {sms_moment(prompt.payment.moved_at)}."
+        )
+    if push.till is not None and prompt.result_code == "1":
+        return f"Failed. Till {push.shortcode} does not hold {amount}. Nothing was paid."
     if prompt.payment is not None:
         return _confirmation(prompt, prompt.payment, balance_cents)
     match prompt.result_code:

@@ -13,7 +13,6 @@ from flask import Blueprint, Response, request
 from app.simulator.api import ApiRefused
 from app.simulator.clock import NAIROBI, daraja_timestamp, utc_now
 from app.simulator.fields import SHORTCODE
-from app.simulator.records import LedgerEntry
 from app.simulator.simulator import current_simulator
 from app.simulator.statement_rows import ACCOUNTS, Movement, Row, Statement, statement_of
 
@@ -35,6 +34,13 @@ HEADER: Final = (
 _LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _SEPARATORS: Final[Mapping[str, str]] = MappingProxyType(
     {"comma": ",", "semicolon": ";", "tab": "\t"}
+)
+
+_CONTENT_TYPES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "csv": "text/csv; charset=utf-8",
+        "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    }
 )
 
 statement = Blueprint("statement", __name__, url_prefix="/simulator/api")
@@ -74,8 +80,8 @@ SHAPES: Final[Mapping[str, Shape]] = MappingProxyType(
 )
 
 
-@statement.get("/statements/<shortcode>.csv")
-def export(shortcode: str) -> Response:
+@statement.get("/statements/<shortcode>.<any(csv, xlsx):kind>")
+def export(shortcode: str, kind: str) -> Response:
     """`account`, `from`, `to`, `shape`, `separator` and `bom` choose what is told and how.
 
     `from` and `to` are days or times in Nairobi; a day counts whole.
@@ -90,17 +96,30 @@ def export(shortcode: str) -> Response:
     with world.lock:
         shop, ledger = world.organisations.seen(shortcode), world.ledger()
         told = statement_of(shop, ledger, account, since, until)
-    people = {row.movement.entry.msisdn for row in told.rows}
+    people = {row.movement.entry.msisdn for row in told.rows} - {""}
     names = {msisdn: world.phone(msisdn).name for msisdn in people}
     file = _File(shape, simulator.settings.business_name, names)
-    text = file.written(shortcode, ACCOUNTS[account], since, until, told)
-    name = f"ORG_{shortcode}_{ACCOUNTS[account]}_Completed_{daraja_timestamp(utc_now())}.csv"
-    # What people typed may hold half a character, which no file can.
-    body = text.encode("utf-8-sig" if shape.bom else "utf-8", errors="replace")
+    lines = file.lines(shortcode, ACCOUNTS[account], since, until, told)
+    body = _book(lines) if kind == "xlsx" else _text(lines, shape)
+    name = f"ORG_{shortcode}_{ACCOUNTS[account]}_Completed_{daraja_timestamp(utc_now())}.{kind}"
     disposition = f'attachment; filename="{name}"'
     return Response(
-        body, headers={"Content-Disposition": disposition}, content_type="text/csv; charset=utf-8"
+        body, headers={"Content-Disposition": disposition}, content_type=_CONTENT_TYPES[kind]
     )
+
+
+def _book(lines: list[list[str]]) -> bytes:
+    # What writes workbooks takes as long to load as all the rest, so only who wants one waits.
+    from app.simulator.statement_book import workbook
+
+    return workbook(lines)
+
+
+def _text(lines: list[list[str]], shape: Shape) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, delimiter=shape.separator, lineterminator=shape.line_end).writerows(lines)
+    # What people typed may hold half a character, which no file can.
+    return text.getvalue().encode("utf-8-sig" if shape.bom else "utf-8", errors="replace")
 
 
 class _File:
@@ -109,26 +128,22 @@ class _File:
         self._business_name = business_name
         self._names = names
 
-    def written(
+    def lines(
         self, shortcode: str, account: str, since: datetime, until: datetime, told: Statement
-    ) -> str:
-        text = io.StringIO()
-        writer = csv.writer(
-            text, delimiter=self._shape.separator, lineterminator=self._shape.line_end
-        )
-        # Six lines stood before the header of real files; only two of them are recorded.
-        writer.writerow(["Account Holder:", self._business_name])
-        writer.writerow(["Short Code:", shortcode])
-        writer.writerow(["Account:", account])
-        writer.writerow(["Time Period:", "From", self._when(since), "To", self._when(until)])
-        writer.writerow(["Operator:", "simulator"])
+    ) -> list[list[str]]:
         opening, closing = self._money(told.opening_cents), self._money(told.closing_cents)
-        writer.writerow(["Opening Balance:", opening, "Closing Balance:", closing])
-        writer.writerow(HEADER)
-        writer.writerows(self._row(row) for row in told.rows)
-        if self._shape.totals:
-            writer.writerow(self._totals(told))
-        return text.getvalue()
+        return [
+            # Six lines stood before the header of real files; only two of them are recorded.
+            ["Account Holder:", self._business_name],
+            ["Short Code:", shortcode],
+            ["Account:", account],
+            ["Time Period:", "From", self._when(since), "To", self._when(until)],
+            ["Operator:", "simulator"],
+            ["Opening Balance:", opening, "Closing Balance:", closing],
+            list(HEADER),
+            *(self._row(row) for row in told.rows),
+            *([self._totals(told)] if self._shape.totals else []),
+        ]
 
     def _row(self, row: Row) -> list[str]:
         movement, entry = row.movement, row.movement.entry
@@ -143,7 +158,7 @@ class _File:
             self._money(row.balance_cents),
             self._shape.confirmed,
             _reason(movement),
-            "" if movement.is_charge else self._person(entry),
+            "" if movement.is_charge else self._person(movement),
             entry.receipt if movement.is_charge else entry.original_receipt or "",
             "" if movement.is_charge else entry.account_reference or "",
         ]
@@ -155,7 +170,7 @@ class _File:
         return "", self._money(cents if self._shape.minus else -cents)
 
     def _details(self, movement: Movement) -> str:
-        entry, person = movement.entry, self._person(movement.entry)
+        entry, person = movement.entry, self._person(movement)
         if movement.is_charge:
             return _reason(movement)
         match entry.kind:
@@ -163,13 +178,20 @@ class _File:
                 return f"Business Payment to Customer via API to {person}"
             case "reversal":
                 return f"Pay Bill Reversal of {entry.original_receipt} to {person}"
+            case "b2b" if movement.cents < 0:
+                return f"Business Pay Bill to {person} Acc. {entry.account_reference}"
+            case "b2b":
+                return f"Business Pay Bill from {person} Acc. {entry.account_reference}"
         if entry.account_reference:
             return f"Pay Bill from {person} Acc. {entry.account_reference}"
         return f"Merchant Payment from {person}"
 
-    def _person(self, entry: LedgerEntry) -> str:
-        """Numbers are masked since 2026, and stood there whole before."""
-        number = entry.msisdn
+    def _person(self, movement: Movement) -> str:
+        """Numbers of phones are masked since 2026, and stood there whole before."""
+        entry, number = movement.entry, movement.entry.msisdn
+        if entry.payee is not None:
+            other = entry.payee if movement.cents < 0 else entry.shortcode
+            return f"{other} - {self._business_name}"
         shown = f"{number[:4]}****{number[-3:]}" if self._shape.masked else number
         return f"{shown} - {self._names[number]}"
 
@@ -194,6 +216,8 @@ def _reason(movement: Movement) -> str:
             return "B2C Payment Charge" if movement.is_charge else "Business Payment"
         case "reversal":
             return "Transaction Reversal"
+        case "b2b":
+            return "Business Pay Bill"
     if movement.is_charge:
         return "Pay Bill Charge"
     # Seen in fixtures; and the reason of payments by hand in 2017.

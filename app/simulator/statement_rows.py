@@ -63,9 +63,9 @@ def statement_of(
     }[account]
     closing = balance
     rows: list[Row] = []
-    own = [entry for entry in ledger if entry.shortcode == shop.shortcode]
+    own = [entry for entry in ledger if shop.shortcode in (entry.shortcode, entry.payee)]
     for entry in reversed(own):
-        for movement in reversed(movements(entry, account)):
+        for movement in reversed(movements(entry, account, shop.shortcode)):
             if entry.moved_at < since:
                 return Statement(balance, closing, tuple(rows))
             if entry.moved_at < until:
@@ -76,8 +76,10 @@ def statement_of(
     return Statement(balance, closing, tuple(rows))
 
 
-def movements(entry: LedgerEntry, account: Account) -> list[Movement]:
-    """What an entry did to this account, in the order in which it happened."""
+def movements(entry: LedgerEntry, account: Account, shortcode: str) -> list[Movement]:
+    """What an entry did to this account of a shop, in the order in which it happened."""
+    if entry.kind == "b2b":
+        return _between_shops(entry, account, shortcode)
     match entry.kind, account:
         case (("stk" | "c2b"), "working"):
             paid = Movement(entry, entry.amount_cents)
@@ -90,3 +92,11 @@ def movements(entry: LedgerEntry, account: Account) -> list[Movement]:
         case "b2c", "charges":
             return [Movement(entry, -entry.charge_cents, is_charge=True)]
     return []
+
+
+def _between_shops(entry: LedgerEntry, account: Account, shortcode: str) -> list[Movement]:
+    """One shop may be on both sides, where it moves money between two accounts of its own."""
+    went = entry.shortcode == shortcode and account == "working"
+    came = entry.payee == shortcode and account == ("utility" if entry.to_utility else "working")
+    out = [Movement(entry, -entry.amount_cents)] if went else []
+    return [*out, Movement(entry, entry.amount_cents)] if came else out

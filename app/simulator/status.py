@@ -32,6 +32,7 @@ _REASONS: Final = {
     "stk": "Pay Utility with OD Online",
     "c2b": "Pay Utility",
     "b2c": "Business Payment to Customer via API",
+    "b2b": "Business Payment to Business via API",
     "reversal": "Transaction Reversal via API",
 }
 PENDING: Final = "Authorized"
@@ -40,6 +41,7 @@ _DEBITED: Final = {
     "stk": "MMF Account For Customer",
     "c2b": "MMF Account For Customer",
     "b2c": "Utility Account",
+    "b2b": "Working Account",
     "reversal": "Working Account",
 }
 # Names of organisations were recorded with spaces behind them.
@@ -111,6 +113,8 @@ def _items(found: Transaction, bank: Bank, stage: str) -> tuple[Item, ...]:
     """In the order of the one production recording; parameters without a value have no Value."""
     shop = bank.shop_name(found.shortcode).ljust(_NAME_WIDTH)
     person = bank.public_name(found.msisdn) if found.msisdn else ""
+    if found.payee is not None:
+        person = bank.shop_name(found.payee).ljust(_NAME_WIDTH)
     payer, payee = (person, shop) if found.kind in MOVEMENTS_IN else (shop, person)
     charges = item("CreditPartyCharges")
     if found.kind == "b2c":

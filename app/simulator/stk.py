@@ -6,21 +6,14 @@ from typing import Any
 from flask import Blueprint, Response, g, jsonify
 
 from app.mpesa.result_codes import stk_result
-from app.simulator.answers import spoilt, turned_away
-from app.simulator.faults import (
-    DarajaFault,
-    bad_field,
-    bad_token,
-    rate_limited,
-    stk_error,
-    system_busy,
-)
+from app.simulator.answers import turned_away
+from app.simulator.faults import bad_field, bad_token, rate_limited, stk_error
 from app.simulator.fields import request_body
 from app.simulator.oauth import require_token
+from app.simulator.pushing import open_prompt
 from app.simulator.records import Prompt
 from app.simulator.simulator import current_simulator
 from app.simulator.stk_fields import check_password, read_credentials, read_push
-from app.simulator.world import SubscriberLocked, SystemBusy
 
 # One payment that nobody answered was seen with another text in the query than in the callback.
 _QUERY_TEXTS = {"1037": "DS timeout user cannot be reached."}
@@ -36,20 +29,7 @@ def push() -> Response:
     shortcode, password, timestamp = read_credentials(body)
     order = read_push(body, shortcode)
     check_password(simulator.settings.merchants(), shortcode, password, timestamp)
-    if simulator.world.is_locked(order.msisdn):
-        raise _locked()
-    plan = simulator.plan_for("push", order.msisdn, order.amount_cents // 100)
-    if (refusal := turned_away(plan)) is not None:
-        return refusal
-    try:
-        prompt = simulator.push(order, plan)
-    except SubscriberLocked:
-        raise _locked() from None
-    except SystemBusy:
-        raise system_busy() from None
-    g.checkout_request_id = prompt.checkout_request_id
-    time.sleep(plan.answer_delay_seconds)
-    return spoilt(_accepted(prompt), plan)
+    return open_prompt(order, _accepted)
 
 
 @stk.post("/mpesa/stkpushquery/v1/query")
@@ -104,9 +84,3 @@ def _final_or_pending(prompt: Prompt) -> dict[str, Any]:
         "ResultCode": result.code,
         "ResultDesc": _QUERY_TEXTS.get(result.code, result.description),
     }
-
-
-def _locked() -> DarajaFault:
-    return stk_error(
-        stk_result("1001").description, "This phone still shows a prompt; answer or await it."
-    )

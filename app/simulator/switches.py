@@ -11,10 +11,12 @@ from app.simulator.plans import (
     CALLBACK_PHONES,
     CALLBACK_SHAPES,
     PENDING_ANSWERS,
+    REGISTER_CODES,
     CallbackPhone,
     CallbackShape,
     PendingAnswer,
     Plan,
+    RegisterCode,
     ScenarioRefused,
 )
 
@@ -35,6 +37,12 @@ class Switches:
     documented_limits: bool = False
     query_limit: bool = False
     magic_numbers: bool = True
+    register_once: bool = False
+    register_code: RegisterCode = "0"
+    no_validation: bool = False
+    all_names: bool = False
+    stk_confirmations: bool = False
+    partial_reversals: bool = False
 
     def plan(self) -> Plan:
         """The plan of a request about which nothing else is said."""
@@ -108,6 +116,28 @@ _ROWS: Final = (
         "magic_numbers",
         "The numbers and amounts of the table decide how a request ends.",
         {True: "yes", False: "no"},
+    ),
+    Switch("register_once", "C2B URLs can be registered once only, as in production.", _OFF_ON),
+    Switch(
+        "register_code",
+        "The ResponseCode of a registration that succeeds; all three are recorded.",
+        REGISTER_CODES,
+    ),
+    Switch(
+        "no_validation", "ValidationURL is never asked, as before Safaricom enables it.", _OFF_ON
+    ),
+    Switch(
+        "all_names",
+        "MiddleName and LastName are there too in C2B, as in the sandbox.",
+        _OFF_ON,
+    ),
+    Switch(
+        "stk_confirmations", "A payment by prompt is confirmed to ConfirmationURL as well.", _OFF_ON
+    ),
+    Switch(
+        "partial_reversals",
+        "A part of a payment can be reversed, and then the rest; neither documented nor recorded.",
+        _OFF_ON,
     ),
 )
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.mpesa.result_codes import stk_result
+from app.simulator.callbacks import result_text
 from app.simulator.clock import clock_face, iso, iso_milliseconds, utc_now
 from app.simulator.conversations import Conversation
 from app.simulator.numbers import ksh, ksh_short, shillings
@@ -45,7 +45,7 @@ def phone_row_json(phone: Phone) -> dict[str, Any]:
 
 
 def prompt_json(prompt: Prompt) -> dict[str, Any]:
-    result = stk_result(prompt.result_code) if prompt.result_code is not None else None
+    code = prompt.result_code
     return {
         "checkout_request_id": prompt.checkout_request_id,
         "status": prompt.status,
@@ -59,8 +59,8 @@ def prompt_json(prompt: Prompt) -> dict[str, Any]:
         "expires_at": iso(prompt.expires_at),
         "seconds_left": prompt.seconds_left,
         "pin_attempts_left": prompt.pin_attempts_left,
-        "result_code": result.code if result else None,
-        "result_desc": result.description if result else None,
+        "result_code": code,
+        "result_desc": None if code is None else result_text(code),
         "receipt": prompt.payment.receipt if prompt.payment else None,
         "summary": summary(prompt),
     }
@@ -91,13 +91,23 @@ def summary(prompt: Prompt) -> str | None:
         case "open":
             return None
         case "paid":
-            receipt = prompt.payment.receipt if prompt.payment else ""
-            return f"You paid {amount} to {shop}. Receipt {receipt}."
+            return _paid_summary(prompt, amount)
         case "cancelled":
             return f"You cancelled the request of {amount} from {shop}."
         case "timed_out":
             return f"The request of {amount} from {shop} ended without an answer."
-    return f"{amount} to {shop} was not paid. {stk_result(prompt.result_code).description}"
+    return f"{amount} to {shop} was not paid. {result_text(prompt.result_code or '')}"
+
+
+def _paid_summary(prompt: Prompt, amount: str) -> str:
+    push, shop = prompt.push, prompt.business_name
+    if push.standing is not None:
+        often = push.standing.how_often
+        return f"You let {shop} collect {amount} {often}: {push.standing.name}."
+    receipt = prompt.payment.receipt if prompt.payment else ""
+    if push.till is not None:
+        return f"Till {push.shortcode} paid {amount} to {push.till.vendor}. Receipt {receipt}."
+    return f"You paid {amount} to {shop}. Receipt {receipt}."
 
 
 def money_in_json(entry: LedgerEntry) -> dict[str, Any]:
@@ -114,13 +124,17 @@ def money_in_json(entry: LedgerEntry) -> dict[str, Any]:
 
 
 def money_out_json(entry: LedgerEntry) -> dict[str, Any]:
-    """`charge` is what the shop paid beside the amount; only a reversal has an original."""
+    """`charge` is what the shop paid beside the amount; only a reversal has an original.
+
+    What went to a phone has its `msisdn`, what went to a shop its `payee`.
+    """
     return {
         "kind": entry.kind,
         "receipt": entry.receipt,
         "originator_conversation_id": entry.originator_conversation_id,
         "conversation_id": entry.conversation_id,
-        "msisdn": entry.msisdn,
+        "msisdn": entry.msisdn or None,
+        "payee": entry.payee,
         "shortcode": entry.shortcode,
         "amount": shillings(entry.amount_cents),
         "charge": shillings(entry.charge_cents),

@@ -29,6 +29,7 @@ from app.simulator.records import (
     PromptStatus,
     PushRequest,
 )
+from app.simulator.standing_orders import NAME_TAKEN, StandingOrders
 
 # Safaricom's documented maximum for one transaction.
 MOST_PER_TRANSACTION_CENTS: Final = 250_000_00
@@ -86,6 +87,7 @@ class World:
         self._phones: OrderedDict[str, Phone] = OrderedDict()
         self._prompts: OrderedDict[str, Prompt] = OrderedDict()
         self.organisations = Organisations(utility_float_cents)
+        self.standing_orders = StandingOrders()
         self._ledger: deque[LedgerEntry] = deque(maxlen=MOST_LEDGER_ENTRIES)
 
     def phone(self, msisdn: str) -> Phone:
@@ -141,6 +143,18 @@ class World:
         """Write down money that has moved."""
         with self.lock:
             self._ledger.append(entry)
+
+    def pay_shop(self, entry: LedgerEntry) -> LedgerEntry:
+        """Move money from the Working account of one shop to another shop, and write it down."""
+        with self.lock:
+            self.organisations.kept(entry.shortcode).working_cents -= entry.amount_cents
+            payee = self.organisations.kept(entry.payee or entry.shortcode)
+            if entry.to_utility:
+                payee.utility_cents += entry.amount_cents
+            else:
+                payee.working_cents += entry.amount_cents
+            self.record(entry)
+            return entry
 
     def open_prompt(self, push: PushRequest, plan: Plan) -> Prompt:
         """Show a prompt, or end it at once when M-Pesa would never show it.
@@ -213,6 +227,7 @@ class World:
             self._phones.clear()
             self._prompts.clear()
             self.organisations.clear()
+            self.standing_orders.clear()
             self._ledger.clear()
 
     def _new_prompt(self, push: PushRequest, plan: Plan) -> Prompt:
@@ -231,31 +246,63 @@ class World:
     def _refusal(self, prompt: Prompt) -> str | None:
         """Why M-Pesa would end this push without asking the payer (documented codes)."""
         push = prompt.push
+        if push.standing is not None and self.standing_orders.has(push.msisdn, push.standing.name):
+            return NAME_TAKEN
         if push.amount_cents > MOST_PER_TRANSACTION_CENTS:
             return "3"
         if push.transaction_type == "CustomerPayBillOnline" and push.party_b != push.shortcode:
             return "2028"
         if len(prompt.question) > LONGEST_PROMPT_CHARACTERS:
             return "1025"
-        if self.has_limits:
+        if self.has_limits and push.is_payment:
             return limit_reached(reversed(self._ledger), push, utc_now())
         return None
 
     def _end(self, prompt: Prompt, code: str) -> None:
         phone = self.kept_phone(prompt.push.msisdn)
-        if code == "0" and phone.balance_cents < prompt.push.amount_cents:
-            code = "1"
+        if code == "0":
+            code = self._carry_out(prompt, phone)
         prompt.result_code = code
         prompt.ended_at = prompt.ended_at or utc_now()
         prompt.status = _STATUS_AFTER[stk_result(code).outcome]
         if phone.open_prompt is prompt:
             phone.open_prompt = None
-        if code == "0":
-            self._move_money(prompt, phone)
         text = sms.about(prompt, phone.balance_cents)
         if text is not None:
             phone.messages.append(Message(text, utc_now()))
         self._on_end(prompt)
+
+    def _carry_out(self, prompt: Prompt, phone: Phone) -> str:
+        """Do what the owner of the phone agreed to; the code with which that ends."""
+        push = prompt.push
+        if push.standing is not None:
+            return self.standing_orders.open(push, push.standing)
+        if push.till is not None:
+            return self._pay_from_till(prompt)
+        if phone.balance_cents < push.amount_cents:
+            return "1"
+        self._move_money(prompt, phone)
+        return "0"
+
+    def _pay_from_till(self, prompt: Prompt) -> str:
+        push, now = prompt.push, utc_now()
+        if self.organisations.seen(push.shortcode).working_cents < push.amount_cents:
+            return "1"
+        prompt.payment = self.pay_shop(
+            LedgerEntry(
+                kind="b2b",
+                receipt=self._identifiers.receipt(now),
+                msisdn="",
+                shortcode=push.shortcode,
+                amount_cents=push.amount_cents,
+                moved_at=now,
+                originator_conversation_id=self._identifiers.request_id(),
+                conversation_id=self._identifiers.conversation_id(now),
+                account_reference=push.account_reference,
+                payee=push.party_b,
+            )
+        )
+        return "0"
 
     def _move_money(self, prompt: Prompt, phone: Phone) -> None:
         push, now = prompt.push, utc_now()

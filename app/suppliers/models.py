@@ -29,6 +29,11 @@ class Supplier(Model):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
     created_by: Mapped[int] = mapped_column(ForeignKey("people.id"))
 
+    @property
+    def subject(self) -> str:
+        """Return how the audit trail calls it."""
+        return f"supplier {self.uuid}"
+
 
 class NumberChange(Model):
     """One line of a supplier's number history. ``previous`` is None for the first number."""

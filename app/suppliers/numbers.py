@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.models import Person
+from app.audit import service as audit
 from app.core.clock import now
 from app.core.errors import Conflict, Forbidden, InvalidPhone, NotFound, ValidationError
 from app.core.statements import rows_changed
@@ -27,7 +28,7 @@ class NewNumber(NamedTuple):
 
     text: str
     reason: str
-    person_id: int
+    person: Person
 
 
 def readable_number(text: str) -> str:
@@ -44,7 +45,7 @@ def change_number(supplier_id: int, text: str, reason: str, person: Person) -> N
     Payouts that somebody has asked for keep the number they were asked for with. Raises
     InvalidPhone, ValidationError without a reason, and Conflict when somebody was faster.
     """
-    wanted = NewNumber(text, reason, person.id)
+    wanted = NewNumber(text, reason, person)
     with transaction() as session:
         return change_number_in(session, supplier_id, wanted)
 
@@ -70,7 +71,11 @@ def change_number_in(session: Session, supplier_id: int, wanted: NewNumber) -> N
     )
     if rows_changed(session, changed) != 1:
         raise Conflict("Somebody has just changed this number. Look at it again.")
-    return record_number(session, supplier_id, previous, number, words, wanted.person_id)
+    change = record_number(session, supplier_id, previous, number, words, wanted.person.id)
+    numbers = {"name": supplier.name, "before": previous, "number": number}
+    action = "supplier.number_changed"
+    audit.record(session, wanted.person, action, supplier.subject, why=words, **numbers)
+    return change
 
 
 def record_number(
@@ -104,8 +109,12 @@ def prove(supplier_id: int, person: Person) -> None:
         if change is None or cooling_until(session, supplier_id) is None:
             raise Conflict("This number is not cooling off.")
         if change.changed_by == person.id:
-            raise Forbidden("You changed this number yourself: another admin has to make sure.")
+            raise Forbidden("You changed this number yourself: another person has to make sure.")
         change.proved_by, change.proved_at = person.id, now()
+        supplier = session.get_one(Supplier, supplier_id)
+        audit.record(
+            session, person, "supplier.number_proved", supplier.subject, name=supplier.name
+        )
 
 
 def cooling_until(session: Session, supplier_id: int) -> datetime | None:

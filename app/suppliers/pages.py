@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from app.accounts.guard import admin_page, require_person
+from app.accounts.guard import require_person, staff_page
+from app.accounts.roles import May
 from app.core.errors import Conflict, LipaError
 from app.core.money import kes
 from app.core.reading import page_of
@@ -31,7 +32,7 @@ Values = Mapping[str, str]
 
 
 @supplier_pages.get("/suppliers")
-@admin_page
+@staff_page(May.SEE)
 def suppliers() -> ResponseReturnValue:
     page, per_page = page_of(request, PER_PAGE)
     search = request.args.get("search", "")[:100]
@@ -47,13 +48,13 @@ def suppliers() -> ResponseReturnValue:
 
 
 @supplier_pages.get("/suppliers/new")
-@admin_page
+@staff_page(May.PAY_OUT)
 def new_supplier() -> ResponseReturnValue:
     return _new_page({})
 
 
 @supplier_pages.post("/suppliers")
-@admin_page
+@staff_page(May.PAY_OUT)
 def add_supplier() -> ResponseReturnValue:
     try:
         details = forms.details_of(request.form)
@@ -71,24 +72,30 @@ def add_supplier() -> ResponseReturnValue:
 
 
 @supplier_pages.get("/suppliers/<supplier_id>")
-@admin_page
+@staff_page(May.SEE)
 def supplier(supplier_id: str) -> ResponseReturnValue:
     return _page(service.find(supplier_id))
 
 
 @supplier_pages.post("/suppliers/<supplier_id>")
-@admin_page
+@staff_page(May.PAY_OUT)
 def change_supplier(supplier_id: str) -> ResponseReturnValue:
     def change(found: Supplier) -> str:
         details = forms.details_of(request.form)
-        service.change(found, name=details.name, email=details.email, notes=details.notes)
+        service.change(
+            found,
+            require_person(),
+            name=details.name,
+            email=details.email,
+            notes=details.notes,
+        )
         return "Stored."
 
     return _changed(supplier_id, "details", change)
 
 
 @supplier_pages.post("/suppliers/<supplier_id>/number")
-@admin_page
+@staff_page(May.PAY_OUT)
 def change_number(supplier_id: str) -> ResponseReturnValue:
     def change(found: Supplier) -> str:
         text, reason = request.form.get("mpesa_number", ""), request.form.get("reason", "")
@@ -100,7 +107,7 @@ def change_number(supplier_id: str) -> ResponseReturnValue:
 
 
 @supplier_pages.post("/suppliers/<supplier_id>/prove")
-@admin_page
+@staff_page(May.PAY_OUT, May.APPROVE)
 def prove_number(supplier_id: str) -> ResponseReturnValue:
     def prove(found: Supplier) -> str:
         numbers.prove(found.id, require_person())
@@ -110,18 +117,18 @@ def prove_number(supplier_id: str) -> ResponseReturnValue:
 
 
 @supplier_pages.post("/suppliers/<supplier_id>/active")
-@admin_page
+@staff_page(May.PAY_OUT)
 def set_active(supplier_id: str) -> ResponseReturnValue:
     def change(found: Supplier) -> str:
         is_active = request.form.get("active") == "yes"
-        service.change(found, is_active=is_active)
+        service.change(found, require_person(), is_active=is_active)
         return "Active: it can be paid." if is_active else "Retired: it is not paid any more."
 
     return _changed(supplier_id, "active", change)
 
 
 @supplier_pages.post("/suppliers/<supplier_id>/pay")
-@admin_page
+@staff_page(May.PAY_OUT)
 @initiate_limit
 def pay(supplier_id: str) -> ResponseReturnValue:
     """Pay a supplier. The same form sent twice pays once, and shows what the first one made."""
@@ -138,14 +145,14 @@ def pay(supplier_id: str) -> ResponseReturnValue:
 
 
 @supplier_pages.get("/payouts/<ref>/again")
-@admin_page
+@staff_page(May.PAY_OUT)
 def pay_again_form(ref: str) -> ResponseReturnValue:
     failed = _unpaid(ref)
     return render_template("suppliers/again.html", failed=failed)
 
 
 @supplier_pages.post("/payouts/<ref>/again")
-@admin_page
+@staff_page(May.PAY_OUT)
 @initiate_limit
 def pay_again(ref: str) -> ResponseReturnValue:
     """Make a new payout in the place of one that came to nothing; two who press make one."""

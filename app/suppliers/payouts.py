@@ -10,6 +10,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, selectinload
 
 from app.accounts.models import Person
+from app.audit import service as audit
 from app.core import idempotency
 from app.core.clock import nairobi
 from app.core.errors import AmountTooHigh, AmountTooLow, Conflict, InvalidAmount, ValidationError
@@ -72,6 +73,9 @@ def ask(
     def write(session: Session) -> int:
         record = write_payout(session, asked, person_id, form_key=form_key)
         idempotency.bind(session, f"payout:{record.id}")
+        told = {"amount": kes(record.amount_cents), "status": record.status, "why": record.reason}
+        asker = session.get_one(Person, person_id)
+        audit.record(session, asker, "payout.asked", f"payout {record.public_ref}", **told)
         return record.id
 
     try:

@@ -8,14 +8,14 @@ from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, Field, StrictBool, StrictStr
 
-from app.accounts.guard import admin_only, require_person
+from app.accounts.guard import require_person, staff_only
+from app.accounts.roles import May
 from app.core.clock import iso_seconds
 from app.core.errors import Conflict, InvalidPhone, NotFound
 from app.core.reading import page_of, parse
 from app.openapi import Answer, Moment, Phone, Uuid, chapter, documented
 from app.suppliers import numbers, service
 from app.suppliers.models import Supplier
-from app.suppliers.numbers import NewNumber
 
 suppliers_api = Blueprint("suppliers_api", __name__, url_prefix="/api/suppliers")
 chapter(
@@ -71,7 +71,7 @@ class SuppliersAnswer(Answer):
 @documented(
     "List the suppliers", SuppliersAnswer, pages=20, query={"search": "Part of a name or number."}
 )
-@admin_only
+@staff_only(May.SEE)
 def list_suppliers() -> ResponseReturnValue:
     page, per_page = page_of(request)
     found, total = service.page_of_suppliers(page, per_page, request.args.get("search", ""))
@@ -81,7 +81,7 @@ def list_suppliers() -> ResponseReturnValue:
 
 @suppliers_api.post("")
 @documented("Add a supplier", {201: SupplierAnswer}, body=SupplierBody, refusals=(InvalidPhone,))
-@admin_only
+@staff_only(May.PAY_OUT)
 def create_supplier() -> ResponseReturnValue:
     body = parse(request, SupplierBody)
     supplier = service.create(
@@ -92,7 +92,7 @@ def create_supplier() -> ResponseReturnValue:
 
 @suppliers_api.get("/<supplier_id>")
 @documented("Read a supplier", SupplierAnswer, refusals=(NotFound,), names=_NAMES)
-@admin_only
+@staff_only(May.SEE)
 def get_supplier(supplier_id: str) -> ResponseReturnValue:
     return jsonify(told(service.find(supplier_id)).model_dump())
 
@@ -107,19 +107,18 @@ def get_supplier(supplier_id: str) -> ResponseReturnValue:
     about="Another number is kept in the history, shown to the other admins, and cools off: for a "
     "while payouts to it need a second admin.",
 )
-@admin_only
+@staff_only(May.PAY_OUT)
 def change_supplier(supplier_id: str) -> ResponseReturnValue:
     body = parse(request, SupplierChanges)
-    number = None
-    if body.mpesa_number is not None:
-        number = NewNumber(body.mpesa_number, body.reason or "", require_person().id)
     service.change(
         service.find(supplier_id),
+        require_person(),
         name=body.name,
         email=body.email,
         notes=body.notes,
         is_active=body.is_active,
-        number=number,
+        number=body.mpesa_number,
+        reason=body.reason or "",
     )
     return jsonify(told(service.find(supplier_id)).model_dump())
 

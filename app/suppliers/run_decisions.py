@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.models import Person
+from app.audit import service as audit
 from app.core.clock import now
 from app.core.errors import Conflict, Forbidden, LipaError
 from app.core.unit_of_work import transaction
@@ -39,10 +40,10 @@ def approve(run: PayoutRun, person: Person) -> Outcome:
     run's maker, and Conflict when nothing waits or rows are still missing.
     """
     if run.made_by == person.id:
-        raise Forbidden("You asked for this run yourself: another admin has to agree.")
+        raise Forbidden("You asked for this run yourself: another person has to agree.")
     if run.written_at is None:
         raise Conflict("Not every row of this run has been written yet.")
-    run_id, person_id = run.id, person.id
+    run_id = run.id
     waiting = _ids(run_id, OutStatus.AWAITING_APPROVAL)
     if not waiting:
         raise Conflict("Nothing in this run waits for a yes.")
@@ -58,7 +59,7 @@ def approve(run: PayoutRun, person: Person) -> Outcome:
 
     done = _in_batches(waiting, agree)
     if done:
-        _sign(run_id, person_id)
+        _sign(run_id, person, done)
     return Outcome(done, len(waiting) - done, tuple(reasons)[:MOST_TOLD])
 
 
@@ -79,6 +80,9 @@ def call_off(run: PayoutRun, person: Person, why: str) -> int:
     done += _in_batches(_ids(run_id, *UNSENT), cancel)
     if not done:
         raise Conflict("Nothing of this run can be called off any more.")
+    with transaction() as session:
+        subject = f"run {session.get_one(PayoutRun, run_id).uuid}"
+        audit.record(session, person, "run.called_off", subject, why=words, payouts=done)
     return done
 
 
@@ -98,11 +102,13 @@ def _ids(run_id: int, *statuses: OutStatus) -> Sequence[int]:
     return db.session.scalars(query.order_by(Disbursement.id)).all()
 
 
-def _sign(run_id: int, person_id: int) -> None:
+def _sign(run_id: int, person: Person, payouts: int) -> None:
     with transaction() as session:
         session.execute(
             update(PayoutRun)
             .where(PayoutRun.id == run_id, PayoutRun.approved_by.is_(None))
-            .values(approved_by=person_id, approved_at=now())
+            .values(approved_by=person.id, approved_at=now())
             .execution_options(synchronize_session=False)
         )
+        run = session.get_one(PayoutRun, run_id)
+        audit.record(session, person, "run.approved", f"run {run.uuid}", payouts=payouts)

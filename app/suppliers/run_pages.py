@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from app.accounts.guard import admin_page, require_person
+from app.accounts.guard import require_person, staff_page
+from app.accounts.roles import May
 from app.core.errors import LipaError, ValidationError
 from app.core.reading import page_of
 from app.disbursements import listing
@@ -34,13 +35,13 @@ def _allow_files(_endpoint: str | None, _values: object) -> None:
 
 
 @run_pages.get("")
-@admin_page
+@staff_page(May.SEE)
 def list_runs() -> ResponseReturnValue:
     return _list()
 
 
 @run_pages.post("")
-@admin_page
+@staff_page(May.PAY_OUT)
 @initiate_limit
 def upload() -> ResponseReturnValue:
     file = request.files.get("file")
@@ -55,13 +56,13 @@ def upload() -> ResponseReturnValue:
 
 
 @run_pages.get("/<run_id>")
-@admin_page
+@staff_page(May.SEE)
 def show(run_id: str) -> ResponseReturnValue:
     return _page(runs.find(run_id))
 
 
 @run_pages.post("/<run_id>/ask")
-@admin_page
+@staff_page(May.PAY_OUT)
 @initiate_limit
 def ask(run_id: str) -> ResponseReturnValue:
     run = runs.find(run_id)
@@ -80,7 +81,7 @@ def ask(run_id: str) -> ResponseReturnValue:
 
 
 @run_pages.post("/<run_id>/write")
-@admin_page
+@staff_page(May.PAY_OUT)
 def go_on(run_id: str) -> ResponseReturnValue:
     run = runs.find(run_id)
     path = _path(run)
@@ -93,7 +94,7 @@ def go_on(run_id: str) -> ResponseReturnValue:
 
 
 @run_pages.post("/<run_id>/approve")
-@admin_page
+@staff_page(May.APPROVE)
 @initiate_limit
 def approve(run_id: str) -> ResponseReturnValue:
     run = runs.find(run_id)
@@ -111,7 +112,7 @@ def approve(run_id: str) -> ResponseReturnValue:
 
 
 @run_pages.post("/<run_id>/call-off")
-@admin_page
+@staff_page(May.PAY_OUT, May.APPROVE)
 def call_off(run_id: str) -> ResponseReturnValue:
     run = runs.find(run_id)
     path = _path(run)
@@ -124,7 +125,7 @@ def call_off(run_id: str) -> ResponseReturnValue:
 
 
 @run_pages.get("/<run_id>/results.csv")
-@admin_page
+@staff_page(May.SEE)
 def results(run_id: str) -> ResponseReturnValue:
     run = runs.find(run_id)
     return Response(

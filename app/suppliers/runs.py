@@ -16,9 +16,11 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.models import Person
+from app.audit import service as audit
 from app.core.clock import now
 from app.core.errors import Conflict, Forbidden, NotFound, ValidationError
 from app.core.money import CENTS, kes
+from app.core.statements import rows_changed
 from app.core.unit_of_work import transaction
 from app.disbursements.models import PayoutRun
 from app.extensions import db
@@ -71,6 +73,8 @@ def upload(file_name: str, data: bytes, person: Person) -> PayoutRun:
     with transaction() as session:
         session.add(run)
         session.flush()
+        subject = f"run {run.uuid}"
+        audit.record(session, person, "run.uploaded", subject, file=run.name, rows=run.rows)
         _forget_oldest_drafts(session)
     return run
 
@@ -117,7 +121,7 @@ def ask(run: PayoutRun, person: Person, ticks: Ticks) -> None:
     if run.asked_at is None:
         seen = preview(run)
         _require_ticks(seen, ticks)
-        _claim(run_id, run.digest, seen, ticks)
+        _claim(run_id, run.digest, seen, ticks, person)
     write(run_id)
 
 
@@ -138,7 +142,7 @@ def _require_ticks(seen: Preview, ticks: Ticks) -> None:
 _SAME_ROWS = "The same rows have been asked for before. Tick that they are to be paid again."
 
 
-def _claim(run_id: int, digest: str, seen: Preview, ticks: Ticks) -> None:
+def _claim(run_id: int, digest: str, seen: Preview, ticks: Ticks, person: Person) -> None:
     """Turn a draft into something asked for, once, with what each row pays written beside it."""
     values = {
         "asked_at": now(),
@@ -155,7 +159,11 @@ def _claim(run_id: int, digest: str, seen: Preview, ticks: Ticks) -> None:
         if others and not ticks.again:
             raise ValidationError(_SAME_ROWS)
         unasked = update(PayoutRun).where(PayoutRun.id == run_id, PayoutRun.asked_at.is_(None))
-        session.execute(unasked.values(**values).execution_options(synchronize_session=False))
+        statement = unasked.values(**values).execution_options(synchronize_session=False)
+        if rows_changed(session, statement):
+            subject = f"run {session.get_one(PayoutRun, run_id).uuid}"
+            total, payouts = kes(seen.judgement.total_cents), len(seen.judgement.payable)
+            audit.record(session, person, "run.asked", subject, total=total, payouts=payouts)
 
 
 def _decided(row: Row) -> dict[str, Any]:

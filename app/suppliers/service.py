@@ -9,6 +9,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models import Person
+from app.audit import service as audit
 from app.core.errors import NotFound, ValidationError
 from app.core.unit_of_work import transaction
 from app.extensions import db
@@ -39,17 +40,21 @@ def create(
         session.flush()
         number, person_id = supplier.mpesa_number, supplier.created_by
         record_number(session, supplier.id, None, number, "first number", person_id)
+        about = {"name": supplier.name, "number": number}
+        audit.record(session, person, "supplier.added", supplier.subject, **about)
     return supplier
 
 
 def change(
     supplier: Supplier,
+    person: Person,
     *,
     name: str | None = None,
     email: str | None = None,
     notes: str | None = None,
     is_active: bool | None = None,
-    number: NewNumber | None = None,
+    number: str | None = None,
+    reason: str = "",
 ) -> Supplier:
     """Change what is given, all of it or nothing. Raises ValidationError, and for a new number
     what numbers.change_number raises.
@@ -57,7 +62,7 @@ def change(
     supplier_id = supplier.id
     with transaction() as session:
         if number is not None:
-            change_number_in(session, supplier_id, number)
+            change_number_in(session, supplier_id, NewNumber(number, reason, person))
         found = session.get_one(Supplier, supplier_id, populate_existing=True)
         if name is not None:
             found.name = _name(name)
@@ -67,6 +72,11 @@ def change(
             found.notes = notes
         if is_active is not None:
             found.is_active = is_active
+        fields = {"name": name, "email": email, "notes": notes, "is_active": is_active}
+        changed = {field: value for field, value in fields.items() if value is not None}
+        if changed:
+            changed.setdefault("name", found.name)
+            audit.record(session, person, "supplier.changed", found.subject, **changed)
     return found
 
 

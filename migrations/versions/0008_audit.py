@@ -33,6 +33,7 @@ def upgrade() -> None:
         sa.Column("action", sa.String(length=48), nullable=False),
         sa.Column("subject", sa.String(length=80), nullable=False),
         sa.Column("detail", sa.JSON(), nullable=False),
+        sa.Column("request_id", sa.String(length=64), nullable=True),
         sa.Column("previous_hash", sa.String(length=64), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.ForeignKeyConstraint(

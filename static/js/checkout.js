@@ -153,7 +153,8 @@ class PaymentFollower {
     this.stopListening = ws.subscribe(WebSocketMessageType.PAYMENT_UPDATE, (update) =>
       this.hear(update)
     );
-    ws.follow(this.orderId);
+    // An end that came while the socket was opening was told to nobody: look once it is open.
+    ws.follow(this.orderId, () => this.isEnded || this.askOnce());
   }
 
   /** Take an answer's data in: show it, and stop following when it is an end. */

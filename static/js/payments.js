@@ -13,8 +13,10 @@ const CLIENT = "../vendor/socket.io-client-4.8.4/socket.io.esm.min.js";
 
 export const WebSocketMessageType = Object.freeze({
   PAYMENT_UPDATE: "payment_update",
-  /** How money out stands, as admins alone hear it. */
+  /** How money out stands, as staff alone hear it. */
   PAYOUT_UPDATE: "payout_update",
+  /** Something is new in the back office: an empty object, once a second at most, to staff alone. */
+  SHOP_CHANGED: "shop_changed",
 });
 
 const KNOWN_TYPES = new Set(Object.values(WebSocketMessageType));
@@ -22,7 +24,7 @@ const KNOWN_TYPES = new Set(Object.values(WebSocketMessageType));
 class PaymentSocket {
   constructor() {
     this.listeners = new Map();
-    this.followed = new Set();
+    this.followed = new Map();
     this.socket = null;
     this.opening = null;
     this.token = null;
@@ -43,10 +45,13 @@ class PaymentSocket {
     return () => this.listeners.get(type).delete(callback);
   }
 
-  /** Ask for the news of one order, now and after every reconnection. */
-  follow(orderId) {
+  /**
+   * Ask for the news of one order, now and after every reconnection. Whenever the server has
+   * begun to send it, onJoined is called: what happened before that moment was not sent.
+   */
+  follow(orderId, onJoined = () => {}) {
     if (this.followed.has(orderId)) return;
-    this.followed.add(orderId);
+    this.followed.set(orderId, onJoined);
     this.open();
     if (this.socket && this.socket.connected) this.ask(orderId);
   }
@@ -68,13 +73,14 @@ class PaymentSocket {
       transports: ["websocket"],
       auth: (send) => send(this.token ? { token: this.token } : {}),
     });
-    this.socket.on("connect", () => this.followed.forEach((orderId) => this.ask(orderId)));
+    this.socket.on("connect", () => [...this.followed.keys()].forEach((id) => this.ask(id)));
     KNOWN_TYPES.forEach((type) => this.socket.on(type, (message) => this.deliver(type, message)));
   }
 
   ask(orderId) {
     this.socket.emit("subscribe", { order_id: orderId }, (answer) => {
-      if (!answer || !answer.ok) console.warn("The server does not send news of this order.");
+      if (answer && answer.ok) this.followed.get(orderId)();
+      else console.warn("The server does not send news of this order.");
     });
   }
 

@@ -39,7 +39,7 @@ ALWAYS_HELD = (
     "response_schema_conformance",
     "response_headers_conformance",
 )
-WHO = {"person": True, "admin": True, "anybody": False, "provider": False}
+WHO = {"person": True, "anybody": False, "provider": False}
 
 
 @pytest.fixture(scope="module")
@@ -93,10 +93,11 @@ def test_who_may_enter_is_what_the_guard_says(api: Api) -> None:
     for operation in api.operations:
         route, security = routes[operation.path, operation.method], operation.told["security"]
         asks = bool(security) and {} not in security
-        assert asks == (WHO[route.who] or operation.path.endswith("/refresh")), str(operation)
-        assert ("For the shop's admins." in operation.told["description"]) == (
-            route.who == "admin"
-        ), str(operation)
+        is_for_staff = route.who.startswith("staff: ")
+        expected = is_for_staff or WHO[route.who] or operation.path.endswith("/refresh")
+        assert asks == expected, str(operation)
+        roles = f"For staff whose role allows: {route.who.removeprefix('staff: ')}."
+        assert (roles in operation.told["description"]) == is_for_staff, str(operation)
 
 
 def test_every_example_fits_its_schema(api: Api) -> None:

@@ -18,7 +18,8 @@ from tests.services.launch import ServiceMissingError
 
 
 @contextmanager
-def _required() -> Iterator[None]:
+def required() -> Iterator[None]:
+    """What is missing inside skips the test, or fails it where services are required."""
     try:
         yield
         return
@@ -32,19 +33,19 @@ def _required() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[postgres.PostgresServer]:
     """A real PostgreSQL server; `create_database(name)` gives a test its own database."""
-    with _required(), postgres.serve() as server:
+    with required(), postgres.serve() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[redis.RedisServer]:
     """A real Redis server, shared by the tests of one worker."""
-    with _required(), redis.serve() as server:
+    with required(), redis.serve() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
     """The path of a real browser, for Playwright's `executable_path`."""
-    with _required():
+    with required():
         return chromium.find_chromium()

@@ -20,8 +20,7 @@ PASSKEY = "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919"
 OTHER_PASSKEY = "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72e1b1f430820"
 TIMESTAMP = "20261121161500"
 B2C_SHORTCODE = "600000"
-INITIATOR = "testapi"
-INITIATOR_PASSWORD = "Safaricom999!*!"
+INITIATOR, INITIATOR_PASSWORD = "testapi", "Safaricom999!*!"
 WAIT_SECONDS = 10.0
 # Longer than the simulator of the tests waits for a validation.
 HANG_SECONDS = 2.5
@@ -179,6 +178,9 @@ class Receiver:
         """Validations or confirmations that came to this path, of one receipt or of all."""
         here = [r for r in list(self._received) if r.path == path]
         return [r for r in here if receipt in (None, r.body.get("TransID"))]
+
+    def wait_for_paid(self, path: str, receipt: str | None = None) -> list[Received]:
+        return eventually(lambda: self.paid(path, receipt))
 
     def stop(self) -> None:
         self._ended.set()
@@ -341,7 +343,7 @@ class Daraja:
         return self.call("POST", f"/simulator/api/phones/{msisdn}/pay", json=body)
 
     def switch(self, **switches: bool) -> requests.Response:
-        return self.call("POST", "/simulator/api/c2b", json=switches)
+        return self.call("POST", "/simulator/api/switches", json=switches)
 
     def ask(self, path: str, command: str, **fields: Any) -> requests.Response:
         """Post to one of the APIs that call the operator Initiator."""

@@ -1,3 +1,4 @@
+import itertools
 import os
 import subprocess
 import sys
@@ -8,9 +9,11 @@ import requests
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from tests.services.chromium import FLAGS
+from tests.simulator.c2b_shop import Shop
 from tests.simulator.client import Daraja, Receiver, eventually
 
 PROMPT_SECONDS = 3.0
+_shops = itertools.count(1)
 _OWN_SETTINGS = {
     "MPESA_CONSUMER_KEY": "shop-key",
     "MPESA_CONSUMER_SECRET": "shop-secret",
@@ -63,6 +66,12 @@ def daraja(simulator_address: str, receiver: Receiver) -> Iterator[Daraja]:
     daraja.call("POST", "/simulator/api/reset")
     with daraja.session:
         yield daraja
+
+
+@pytest.fixture
+def shop(daraja: Daraja, receiver: Receiver) -> Shop:
+    """A shop with addresses of its own, which a test may register."""
+    return Shop(daraja, receiver, f"shop-{next(_shops)}")
 
 
 @pytest.fixture(scope="module")

@@ -160,6 +160,13 @@ GATEWAY_ERRORS = [
         posted("/mpesa/accountbalance/v1/query", headers=STRANGER),
     ),
     ErrorRow("1.3", 404, "404.001.03", "Invalid Access Token", posted(PUSH, headers=STRANGER)),
+    ErrorRow(
+        "1.3",
+        400,
+        "400.003.02",
+        "Bad Request - Invalid ConfirmationURL - URL has the word MPESA",
+        registered(ConfirmationURL="https://a.test/mpesa"),
+    ),
     ErrorRow("1.3", 404, "404.001.04", "Invalid Authentication Header", without_a_header),
     ErrorRow("1.3", 404, "404.001.01", "Resource not found", posted("/mpesa/stkpush/v9/x")),
     ErrorRow("1.3", 404, "404.002.01", "Resource not found", posted("/mpesa/b2c/v2/x")),
@@ -233,6 +240,13 @@ PUSH_ERRORS = [
     ),
     ErrorRow("3.5", 500, "500.001.1001", LOCKED, prompted_twice),
     ErrorRow("3.5", 500, "500.003.02", _BUSY, armed("system_busy", pushed())),
+    ErrorRow(
+        "3.5",
+        500,
+        "500.003.02",
+        "Error Occurred: Spike Arrest Violation",
+        armed("spike_arrest", pushed()),
+    ),
     ErrorRow("3.5", 500, "500.003.03", "Quota Violation", armed("quota", pushed())),
     ErrorRow("3.5", 500, "500.003.1001", "Internal Server Error", armed("internal", pushed())),
     ErrorRow(

@@ -1,12 +1,9 @@
 """C2B: people who pay by hand, and the shop that is asked and told."""
 
 import hashlib
-import itertools
-import json
 import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -19,60 +16,15 @@ from app.simulator.records import HandPayment
 from app.simulator.settings import SimulatorSettings
 from app.simulator.simulator import Simulator
 from app.simulator.world import SystemBusy
+from tests.simulator.c2b_shop import ACCEPT, Shop, quiet
 from tests.simulator.client import (
     B2C_SHORTCODE,
     SHORTCODE,
     Daraja,
-    Received,
     Receiver,
     eventually,
     new_msisdn,
 )
-from tests.simulator.test_b2c import REQUEST_ID, envelope
-
-ACCEPT = {"ResultCode": "0", "ResultDesc": "Accepted"}
-_shops = itertools.count(1)
-
-
-@dataclass
-class Shop:
-    """A shop with addresses of its own, registered at the simulator."""
-
-    daraja: Daraja
-    receiver: Receiver
-    name: str
-
-    def paths(self, kind: str = "") -> tuple[str, str]:
-        return f"/{self.name}{kind}/confirm", f"/{self.name}{kind}/validate"
-
-    def register(
-        self, answer: Any = ACCEPT, kind: str = "", version: str = "v2", **changes: Any
-    ) -> None:
-        confirm, validate = self.paths(kind)
-        if answer is not None:
-            said = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-            self.receiver.answers[validate] = said
-        urls = self.receiver.url(confirm), self.receiver.url(validate)
-        assert self.daraja.register(*urls, version, **changes).status_code == 200
-
-    def confirmations(self, count: int = 1, kind: str = "") -> list[Received]:
-        path = self.paths(kind)[0]
-        return eventually(lambda: got if len(got := self.receiver.paid(path)) >= count else [])
-
-    def validations(self, kind: str = "") -> list[Received]:
-        return self.receiver.paid(self.paths(kind)[1])
-
-
-@pytest.fixture
-def shop(daraja: Daraja, receiver: Receiver) -> Shop:
-    return Shop(daraja, receiver, f"shop-{next(_shops)}")
-
-
-def quiet(daraja: Daraja) -> None:
-    """Wait until nothing more will be posted."""
-    path = "/simulator/api/health"
-    eventually(lambda: daraja.call("GET", path).json()["callbacks_to_come"] == 0)
-
 
 # Paying.
 
@@ -283,53 +235,7 @@ def test_only_a_kenyan_phone_can_pay(daraja: Daraja):
     assert daraja.call("POST", "/simulator/api/phones/0712345678/pay", data=b"{").status_code == 400
 
 
-# Simulating.
-
-
-@pytest.mark.parametrize("version", ["v1", "v2"])
-def test_a_program_can_make_a_payment_up(shop: Shop, daraja: Daraja, version: str):
-    shop.register()
-    answer = daraja.simulate(new_msisdn(), 7, version)
-    body = answer.json()
-    assert answer.status_code == 200
-    assert re.fullmatch(REQUEST_ID, body.pop("OriginatorCoversationID"))
-    assert body == {
-        "ResponseCode": "0",
-        "ResponseDescription": "Accept the service request successfully.",
-    }
-    told = shop.confirmations()[0].body
-    assert (told["TransAmount"], told["BillRefNumber"]) == ("7.00", "INV-0042")
-    assert daraja.ledger()[0]["receipt"] == told["TransID"]
-
-
-def test_numbers_are_as_welcome_as_strings_and_a_till_has_no_account(shop: Shop, daraja: Daraja):
-    shop.register()
-    msisdn = int(new_msisdn())
-    more: dict[str, Any] = {
-        "ShortCode": int(B2C_SHORTCODE),
-        "Msisdn": msisdn,
-        "BillRefNumber": None,
-    }
-    answer = daraja.simulate("", 1, CommandID="CustomerBuyGoodsOnline", **more)
-    assert answer.status_code == 200
-    assert shop.confirmations()[0].body["TransactionType"] == "Buy Goods"
-
-
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("ShortCode", ...),
-        ("CommandID", "PayBill"),
-        ("Amount", "1.5"),
-        ("Amount", 0),
-        ("Msisdn", "0712345678"),
-        ("BillRefNumber", ...),
-        ("BillRefNumber", "x" * 21),
-    ],
-)
-def test_each_bad_field_of_a_simulation_is_named(daraja: Daraja, field: str, value: Any):
-    answer = daraja.simulate(new_msisdn(), **{field: value})
-    assert envelope(answer) == (400, "400.002.02", f"Bad Request - Invalid {field}")
+# What else can happen.
 
 
 def test_no_more_payments_are_under_way_than_there_is_room_for():
@@ -345,9 +251,6 @@ def test_no_more_payments_are_under_way_than_there_is_room_for():
             simulator.paybills.pay(payment, Plan())
         simulator.reset()
         assert simulator.callbacks_to_come() == 0
-
-
-# What else can happen.
 
 
 def test_a_payment_by_prompt_is_confirmed_too_where_that_is_switched_on(shop: Shop, daraja: Daraja):

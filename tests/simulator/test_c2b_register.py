@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from app.simulator.c2b_rules import MOST_REGISTERED, SWITCHES, C2bRules, Registration
+from app.simulator.c2b_rules import MOST_REGISTERED, C2bRules, Registration
 from app.simulator.settings import SimulatorSettings
-from tests.simulator.client import B2C_SHORTCODE, SHORTCODE, Daraja
+from app.simulator.switches import Switches
+from tests.simulator.client import B2C_SHORTCODE, SHORTCODE, Daraja, new_msisdn
 from tests.simulator.test_b2c import REQUEST_ID, envelope
 
 
@@ -83,6 +84,15 @@ def test_urls_are_replaced_freely_until_they_are_registered_once_only(daraja: Da
     assert other.status_code == 200
 
 
+@pytest.mark.parametrize("code", ["0", "00000000", "absent"])
+def test_success_has_the_codes_that_were_recorded_and_none_at_all(daraja: Daraja, code: str):
+    daraja.call("POST", "/simulator/api/switches", json={"register_code": code})
+    answer = daraja.register("https://a.test/c", "https://a.test/v")
+    assert answer.status_code == 200
+    assert answer.json().get("ResponseCode", "absent") == code
+    assert daraja.simulate(new_msisdn()).json()["ResponseCode"] == "0"
+
+
 def test_urls_on_the_platform_of_old_stand_in_the_way_when_a_scenario_says_so(daraja: Daraja):
     daraja.arm("registered_elsewhere")
     answer = daraja.register("https://a.test/c", "https://a.test/v")
@@ -92,7 +102,7 @@ def test_urls_on_the_platform_of_old_stand_in_the_way_when_a_scenario_says_so(da
 
 
 def test_no_more_registrations_are_kept_than_there_is_room_for():
-    rules = C2bRules(())
+    rules = C2bRules()
     for n in range(MOST_REGISTERED + 1):
         rules.register(Registration(str(n), "Completed", "c", "v", hashes=True))
     assert rules.of("0") is None
@@ -101,25 +111,28 @@ def test_no_more_registrations_are_kept_than_there_is_room_for():
 
 @pytest.mark.parametrize("body", [{}, {"register_once": 1}, {"other": True}, [], "register_once"])
 def test_what_is_no_switch_is_refused_and_changes_nothing(daraja: Daraja, body: Any):
-    answer = daraja.call("POST", "/simulator/api/c2b", json=body)
+    answer = daraja.call("POST", "/simulator/api/switches", json=body)
     assert answer.status_code == 400
     assert answer.json()["code"] == "VALIDATION_ERROR"
-    switches = daraja.call("GET", "/simulator/api/c2b").json()["switches"]
-    assert switches == dict.fromkeys(SWITCHES, False)
+    switches = daraja.call("GET", "/simulator/api/switches").json()["switches"]
+    assert switches == Switches().as_json()
 
 
 def test_switches_and_patience_come_from_the_environment():
-    environ = {"SIMULATOR_C2B": "register_once, all_names", "SIMULATOR_VALIDATION_SECONDS": "2"}
+    environ = {
+        "SIMULATOR_SWITCHES": "register_once, all_names",
+        "SIMULATOR_VALIDATION_SECONDS": "2",
+    }
     settings = SimulatorSettings.from_environment(environ)
-    assert settings.c2b_switches == {"register_once", "all_names"}
+    assert settings.switches == Switches(register_once=True, all_names=True)
     assert settings.validation_seconds == 2.0
     # Eight seconds are what Safaricom documents.
     assert SimulatorSettings.from_environment({}).validation_seconds == 8.0
 
 
 @pytest.mark.parametrize(
-    "environ", [{"SIMULATOR_C2B": "registeronce"}, {"SIMULATOR_VALIDATION_SECONDS": "0"}]
+    "environ", [{"SIMULATOR_SWITCHES": "registeronce"}, {"SIMULATOR_VALIDATION_SECONDS": "0"}]
 )
 def test_switches_and_patience_that_make_no_sense_are_refused(environ: dict[str, str]):
-    with pytest.raises(ValueError, match="must be"):
+    with pytest.raises(ValueError, match=r"must be|no switch"):
         SimulatorSettings.from_environment(environ)

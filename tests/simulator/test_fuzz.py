@@ -3,7 +3,6 @@
 In process: what is asked here is whether any input reaches a line that nobody thought of.
 """
 
-import base64
 import json
 import logging
 from collections.abc import Iterator
@@ -19,128 +18,14 @@ from werkzeug.test import TestResponse
 
 from app.simulator.factory import create_simulator
 from app.simulator.settings import SimulatorSettings
-from tests.simulator.client import B2C_SHORTCODE, INITIATOR, SHORTCODE, TIMESTAMP, password
+from tests.simulator.fuzz_bodies import BILLER, BODIES, NOWHERE, PHONE
 
-NOWHERE = "http://127.0.0.1:9/callback"
-PHONE = "254712000001"
 #: What the documentation has statuses of 5xx for.
 DOCUMENTED_500 = {
     "500.001.1001": "the STK family's catch-all",
     "500.002.1001": "a duplicate OriginatorConversationID",
     "500.003.1001": "URLs that are registered already",
     "500.003.02": "too busy",
-}
-_OUT = {
-    "SecurityCredential": base64.b64encode(b"x" * 256).decode(),
-    "Remarks": "Remarks",
-    "QueueTimeOutURL": NOWHERE,
-    "ResultURL": NOWHERE,
-}
-_PASSWORD = {"BusinessShortCode": SHORTCODE, "Password": password(), "Timestamp": TIMESTAMP}
-BODIES: dict[str, dict[str, Any]] = {
-    "/mpesa/stkpush/v1/processrequest": {
-        **_PASSWORD,
-        "TransactionType": "CustomerPayBillOnline",
-        "Amount": 10,
-        "PartyA": PHONE,
-        "PartyB": SHORTCODE,
-        "PhoneNumber": PHONE,
-        "CallBackURL": NOWHERE,
-        "AccountReference": "A1",
-        "TransactionDesc": "D",
-    },
-    "/mpesa/stkpushquery/v1/query": {**_PASSWORD, "CheckoutRequestID": "ws_CO_1"},
-    "/mpesa/b2c/v3/paymentrequest": {
-        **_OUT,
-        "OriginatorConversationID": "own",
-        "InitiatorName": INITIATOR,
-        "CommandID": "BusinessPayment",
-        "Amount": 10,
-        "PartyA": B2C_SHORTCODE,
-        "PartyB": PHONE,
-        "Occassion": "",
-    },
-    "/mpesa/b2c/v1/paymentrequest": {
-        **_OUT,
-        "InitiatorName": INITIATOR,
-        "CommandID": "SalaryPayment",
-        "Amount": 10,
-        "PartyA": B2C_SHORTCODE,
-        "PartyB": PHONE,
-    },
-    "/mpesa/reversal/v1/request": {
-        **_OUT,
-        "Initiator": INITIATOR,
-        "CommandID": "TransactionReversal",
-        "TransactionID": "UKL1234567",
-        "Amount": 10,
-        "ReceiverParty": SHORTCODE,
-        "RecieverIdentifierType": "11",
-    },
-    "/mpesa/transactionstatus/v1/query": {
-        **_OUT,
-        "Initiator": INITIATOR,
-        "CommandID": "TransactionStatusQuery",
-        "TransactionID": "UKL1234567",
-        "OriginalConversationID": "own",
-        "PartyA": B2C_SHORTCODE,
-        "IdentifierType": "4",
-        "Occasion": "",
-    },
-    "/mpesa/accountbalance/v1/query": {
-        **_OUT,
-        "Initiator": INITIATOR,
-        "CommandID": "AccountBalance",
-        "PartyA": B2C_SHORTCODE,
-        "IdentifierType": "4",
-    },
-    "/mpesa/c2b/v1/registerurl": {
-        "ShortCode": "600100",
-        "ResponseType": "Completed",
-        "ConfirmationURL": NOWHERE,
-        "ValidationURL": NOWHERE,
-    },
-    "/mpesa/c2b/v2/simulate": {
-        "ShortCode": "600200",
-        "CommandID": "CustomerPayBillOnline",
-        "Amount": 10,
-        "Msisdn": PHONE,
-        "BillRefNumber": "A1",
-    },
-    "/mpesa/qrcode/v1/generate": {
-        "MerchantName": "Shop",
-        "RefNo": "A1",
-        "Amount": 10,
-        "TrxCode": "BG",
-        "CPI": "373132",
-        "Size": "200",
-    },
-    "/pulltransactions/v1/register": {
-        "ShortCode": "600000",
-        "RequestType": "Pull",
-        "NominatedNumber": PHONE,
-        "CallBackURL": NOWHERE,
-    },
-    "/pulltransactions/v1/query": {
-        "ShortCode": "600000",
-        "StartDate": "2026-11-20 00:00:00",
-        "EndDate": "2026-11-21 00:00:00",
-        "OffSetValue": "0",
-    },
-    "/simulator/api/scenarios": {"scenario": "no_callback", "on": {"next": True}, "times": 1},
-    "/simulator/api/weather": {"seed": 1, "chances": {"push_500": 0.1}, "payers": {"pays": 0.1}},
-    "/simulator/api/clock": {"speed": 10},
-    "/simulator/api/switches": {"callback_shape": "2024", "magic_numbers": True},
-    "/simulator/api/c2b": {"all_names": True},
-    "/simulator/api/shortcodes/600000": {"utility": 10, "working": 10},
-    "/simulator/api/reset": {"seed": 7},
-    f"/simulator/api/phones/{PHONE}/pay": {
-        "shortcode": "600300",
-        "account": "A",
-        "amount": 1,
-        "pin": "1234",
-    },
-    "/simulator/api/prompts/ws_CO_1": {"pin": "1234"},
 }
 
 
@@ -167,6 +52,14 @@ class Room:
         )
         token: str = answer.get_json()["access_token"]
         return token
+
+    def app_key(self) -> str:
+        """The key of the shop that sends invoices, which may have gone with a reset."""
+        headers = {"Authorization": f"Bearer {self.token()}"}
+        path = "/v1/billmanager-invoice/optin"
+        answer = self.client.post(path, json=BILLER, headers=headers)
+        key: str = answer.get_json()["app_key"]
+        return key
 
 
 @pytest.fixture(scope="module")
@@ -252,7 +145,10 @@ def test_no_field_of_any_request_makes_it_fail(
         path,
         data=json.dumps(body),
         content_type="application/json",
-        headers={"Authorization": header.encode().decode("latin-1")},
+        headers={
+            "Authorization": header.encode().decode("latin-1"),
+            "appKey": room.app_key(),
+        },
     )
     is_in_form(path, "POST", answer)
     assert room.failures.seen == []
@@ -347,7 +243,9 @@ def test_no_path_no_verb_and_no_body_makes_it_fail(
         ("/mpesa/stkpush/v2/processrequest", "404.001.01"),
         ("/mpesa/reversal/v2/request", "404.001.01"),
         ("/mpesa/b2c/v2/paymentrequest", "404.002.01"),
-        ("/mpesa/b2b/v1/paymentrequest", "404.002.01"),
+        ("/mpesa/b2b/v2/paymentrequest", "404.002.01"),
+        ("/mpesa/b2pochi/v3/paymentrequest", "404.002.01"),
+        ("/v1/billmanager-invoice/reminders", "404.001.01"),
         ("/mpesa/accountbalance/v2/query", "404.002.01"),
         ("/mpesa/c2b/v3/registerurl", "404.003.01"),
     ],

@@ -216,14 +216,11 @@ def test_the_speed_is_set_by_a_button_or_a_field(daraja: Daraja):
 
 
 def switches_form(**changes: str) -> dict[str, str]:
-    c2b = dict.fromkeys(
-        ("register_once", "no_validation", "all_names", "stk_confirmations"), "false"
-    )
     own = {name: str(value).lower() for name, value in Switches().as_json().items()}
-    return own | c2b | changes
+    return own | changes
 
 
-def test_switches_of_both_kinds_are_turned_in_one_form(daraja: Daraja):
+def test_all_switches_are_turned_in_one_form(daraja: Daraja):
     html = page(daraja, "/simulator/conditions")
     for row in SWITCHES.values():
         assert row.summary in html_.unescape(html)
@@ -233,7 +230,7 @@ def test_switches_of_both_kinds_are_turned_in_one_form(daraja: Daraja):
     assert '<option value="2024" selected>' in answer.text
     seen = daraja.call("GET", "/simulator/api/switches").json()["switches"]
     assert (seen["callback_shape"], seen["query_limit"]) == ("2024", True)
-    assert daraja.call("GET", "/simulator/api/c2b").json()["switches"]["all_names"]
+    assert seen["all_names"] is True
 
 
 def test_a_switch_that_makes_no_sense_turns_none(daraja: Daraja):
@@ -241,17 +238,30 @@ def test_a_switch_that_makes_no_sense_turns_none(daraja: Daraja):
     answer = daraja.call("POST", "/simulator/conditions/switches", data=form)
     assert answer.status_code == 400
     assert "callback_shape must be one of: 2026, 2024" in answer.text
-    assert not daraja.call("GET", "/simulator/api/c2b").json()["switches"]["all_names"]
+    assert not daraja.call("GET", "/simulator/api/switches").json()["switches"]["all_names"]
 
 
 def test_what_a_shop_holds_is_shown_and_set(daraja: Daraja):
     daraja.answer(daraja.prompt(new_msisdn()), pin="1234")
-    assert "1,500.00" in page(daraja, "/simulator/conditions")
+    assert 'name="working" inputmode="numeric" size="10" maxlength="13" value="1500"' in page(
+        daraja, "/simulator/conditions"
+    )
     form = {"shortcode": "600000", "utility": "500"}
     answer = daraja.call("POST", "/simulator/conditions/accounts", data=form)
     assert "The account is set." in answer.text
-    assert daraja.accounts()["utility"] == 500
-    for wrong in ({"utility": "-1"}, {"utility": "x"}, {"utility": "9" * 29}, {"shortcode": "1"}):
+    assert (daraja.accounts()["utility"], daraja.accounts()["working"]) == (500, 0)
+    daraja.call("POST", "/simulator/conditions/accounts", data=form | {"working": "70"})
+    assert (daraja.accounts()["utility"], daraja.accounts()["working"]) == (500, 70)
+    shown = {"working": "60", "working_shown": "60"}
+    daraja.call("POST", "/simulator/conditions/accounts", data=form | shown)
+    assert daraja.accounts()["working"] == 70
+    for wrong in (
+        {"working": "-1"},
+        {"utility": "-1"},
+        {"utility": "x"},
+        {"utility": "9" * 29},
+        {"shortcode": "1"},
+    ):
         refused = daraja.call("POST", "/simulator/conditions/accounts", data=form | wrong)
         assert refused.status_code == 400
     assert daraja.accounts()["utility"] == 500

@@ -41,9 +41,12 @@ def test_each_published_error_is_seen_on_the_wire(daraja: Daraja, row: ErrorRow)
     assert envelope(row.cause(daraja)) == (row.status, row.code, row.message)
 
 
-def test_a_gateway_that_reaches_nobody_answers_without_json(daraja: Daraja):
-    answer = armed("unreachable", pushed())(daraja)
-    assert (answer.status_code, answer.text) == (503, "Service is currently unreachable")
+@pytest.mark.parametrize(("error", "status"), [("unreachable", 503), ("unreachable_500", 500)])
+def test_a_gateway_that_reaches_nobody_answers_without_json(
+    daraja: Daraja, error: str, status: int
+):
+    answer = armed(error, pushed())(daraja)
+    assert (answer.status_code, answer.text) == (status, "Service is currently unreachable")
 
 
 def test_a_query_too_many_gets_the_gateways_fault(daraja: Daraja):
@@ -249,3 +252,14 @@ def test_each_published_answer_to_a_validation_has_its_effect(
     assert (ended["status"], ended["code"]) == (status, code)
     assert daraja.phone(payer)["balance"] == (48_500 if status == "completed" else 50_000)
     assert len(receiver.paid(path)) == 1
+
+
+def test_a_confirmation_cannot_be_refused(daraja: Daraja, receiver: Receiver):
+    path = "/rows-refused/confirm"
+    receiver.answers[path] = b'{"ResultCode": "C2B00012", "ResultDesc": "Rejected"}'
+    daraja.register(receiver.url(path), receiver.url("/rows-refused/v"), ShortCode=SHORTCODE)
+    payer = new_msisdn()
+    receipt = daraja.pay(payer, shortcode=SHORTCODE).json()["receipt"]
+    assert receiver.wait_for_paid(path, receipt)
+    assert daraja.phone(payer)["balance"] == 48_500
+    assert [entry["receipt"] for entry in daraja.ledger()] == [receipt]

@@ -205,7 +205,7 @@ def test_a_bad_token_is_refused(daraja: Daraja):
 
 
 def test_no_more_shops_are_kept_than_there_is_room_for():
-    rules = C2bRules(())
+    rules = C2bRules()
     assert all(rules.register_pull(str(n)) for n in range(MOST_REGISTERED + 1))
     assert not rules.pulls("0")
     assert rules.pulls(str(MOST_REGISTERED))

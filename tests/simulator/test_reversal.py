@@ -44,6 +44,7 @@ def test_a_reversal_takes_the_money_back_to_its_payer_who_is_told(
         "originator_conversation_id": answer["OriginatorConversationID"],
         "conversation_id": answer["ConversationID"],
         "msisdn": msisdn,
+        "payee": None,
         "shortcode": SHORTCODE,
         "amount": 1500,
         "charge": 0,
@@ -128,6 +129,34 @@ def test_a_payment_to_another_shop_cannot_be_reversed(daraja: Daraja, receiver: 
     receipt = paid(daraja, new_msisdn())
     letter = reversed_(daraja, receiver, receipt, ReceiverParty=B2C_SHORTCODE)
     assert letter.result["ResultCode"] == "R000002"
+
+
+def test_a_part_and_then_the_rest_are_reversed_where_that_is_switched_on(
+    daraja: Daraja, receiver: Receiver
+):
+    daraja.switch(partial_reversals=True)
+    payer = new_msisdn()
+    receipt = paid(daraja, payer)
+    codes = [
+        reversed_(daraja, receiver, receipt, amount=amount).result["ResultCode"]
+        for amount in (500, 1_001, 1_000, 1)
+    ]
+    assert codes == [0, 25, 0, "R000001"]
+    assert [entry["amount"] for entry in daraja.money_out()] == [500, 1_000]
+    assert {entry["original_receipt"] for entry in daraja.money_out()} == {receipt}
+    assert daraja.phone(payer)["balance"] == 50_000
+    assert daraja.accounts(SHORTCODE)["working"] == 0
+
+
+def test_what_was_reversed_in_part_is_reversed_where_parts_are_switched_off_again(
+    daraja: Daraja, receiver: Receiver
+):
+    daraja.switch(partial_reversals=True)
+    receipt = paid(daraja, new_msisdn())
+    reversed_(daraja, receiver, receipt, amount=500)
+    daraja.switch(partial_reversals=False)
+    letter = reversed_(daraja, receiver, receipt, amount=1_000)
+    assert letter.result["ResultCode"] == "R000001"
 
 
 @pytest.mark.parametrize("amount", [1, 1_499, 1_501])

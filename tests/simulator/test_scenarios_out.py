@@ -1,7 +1,6 @@
-"""What can be made to go wrong with money out, and with asking about it."""
+"""What can be made to go wrong with money out."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -316,81 +315,6 @@ def test_a_scenario_that_makes_no_sense_is_refused(daraja: Daraja, body: dict[st
     assert (answer.status_code, answer.json()["code"]) == (400, "VALIDATION_ERROR")
 
 
-@pytest.mark.parametrize("name", ["ask_500", "ask_html", "ask_rate_limited"])
-@pytest.mark.parametrize("api", ["status", "balance"])
-def test_a_question_is_refused_at_the_door(daraja: Daraja, name: str, api: str):
-    daraja.arm(name)
-    ask: dict[str, Callable[[], requests.Response]] = {
-        "status": lambda: daraja.status(TransactionID="UKL0ABCDEF"),
-        "balance": daraja.balance,
-    }
-    status = {"ask_500": 500, "ask_html": 403, "ask_rate_limited": 429}[name]
-    assert ask[api]().status_code == status
-    assert daraja.conversations() == []
-
-
-def test_a_question_is_dropped_or_answered_late(daraja: Daraja):
-    daraja.credential()
-    daraja.arm("ask_reset")
-    with pytest.raises(requests.ConnectionError):
-        daraja.balance()
-    daraja.arm("ask_hang", seconds=0.5)
-    started = time.monotonic()
-    assert daraja.balance().status_code == 200
-    assert time.monotonic() - started >= 0.5
-
-
-def test_the_result_of_a_question_is_lost_late_doubled_early_or_an_error(
-    daraja: Daraja, receiver: Receiver
-):
-    daraja.arm("ask_no_result")
-    lost = daraja.balance().json()["ConversationID"]
-    settled(daraja)
-    assert receiver.results(lost) == []
-    daraja.arm("ask_early_result")
-    early = daraja.balance().json()["ConversationID"]
-    assert len(receiver.results(early)) == 1
-    daraja.arm("ask_duplicate_result", copies=3)
-    receiver.wait_for_result(daraja.balance().json()["ConversationID"], 3)
-    daraja.arm("ask_late_result", seconds=0.4)
-    asked_at, late = time.monotonic(), daraja.balance().json()["ConversationID"]
-    assert receiver.wait_for_result(late)[0].at - asked_at >= 0.4
-    daraja.arm("ask_result", code="17")
-    ended = daraja.balance().json()["ConversationID"]
-    assert receiver.wait_for_result(ended)[0].result["ResultCode"] == "17"
-
-
-def test_a_late_answer_is_about_the_moment_of_the_question(daraja: Daraja, receiver: Receiver):
-    daraja.arm("ask_late_result", seconds=0.4)
-    late = daraja.balance().json()["ConversationID"]
-    daraja.pay_out(new_msisdn(), 300)
-    told = receiver.wait_for_result(late)[0].parameters["AccountBalance"]
-    assert "Utility Account|KES|1000000.00|" in told
-
-
-def test_a_question_comes_back_from_the_queue(daraja: Daraja, receiver: Receiver):
-    own = new_id()
-    daraja.arm("ask_queue_time_out")
-    conversation = daraja.status(OriginalConversationID=own).json()["ConversationID"]
-    settled(daraja)
-    (echo,) = receiver.echoes(OriginalConversationID=own)
-    assert echo.path == "/callback/time-out"
-    assert receiver.results(conversation) == []
-
-
-def test_a_status_query_may_find_a_completed_payout_pending_or_not_at_all(
-    daraja: Daraja, receiver: Receiver
-):
-    own = new_id()
-    daraja.pay_out(new_msisdn(), OriginatorConversationID=own)
-    daraja.arm("status_pending")
-    assert fate(daraja, receiver, own) == "Authorized"
-    daraja.arm("status_unknown")
-    letter = asked(daraja, receiver, OriginalConversationID=own)
-    assert letter.result["ResultCode"] == 2032
-    assert fate(daraja, receiver, own) == "Completed"
-
-
 def test_scenarios_combine_on_one_payout(daraja: Daraja, receiver: Receiver):
     own = new_id()
     for scenario in ("duplicate_result", "insufficient_float", "out_error_after_processing"):
@@ -429,17 +353,9 @@ def test_the_weather_of_a_payee_depends_on_the_seed_and_on_nobody_else():
     assert len({str(plans) for plans in fates[0].values()}) > 10
 
 
-def test_a_status_query_says_the_word_that_it_is_armed_with(daraja: Daraja, receiver: Receiver):
-    own, msisdn = new_id(), new_msisdn()
-    receiver.wait_for_result(daraja.pay_out(msisdn, OriginatorConversationID=own))
-    daraja.arm("status_says", on={"msisdn": msisdn}, status="Cancelled")
-    assert fate(daraja, receiver, own) == "Cancelled"
-    assert fate(daraja, receiver, own) == "Completed"
-    assert daraja.arm("status_says", status="Lost").status_code == 400
-
-
-def test_every_scenario_of_money_out_is_tried_in_this_file():
-    text = Path(__file__).read_text()
+def test_every_scenario_of_money_out_and_of_asking_is_tried():
+    folder = Path(__file__).parent
+    text = "".join(path.read_text() for path in folder.glob("test_scenarios_*.py"))
     untried = [
         row.name
         for row in SCENARIOS.values()

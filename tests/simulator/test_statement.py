@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import openpyxl
 import pytest
 import requests
 from flask.testing import FlaskClient
@@ -263,3 +264,40 @@ def test_what_a_person_typed_cannot_break_the_file(ledger: Ledger):
     ledger.paid(7, MIDNIGHT, typed)
     (row,) = ledger.read()[1]
     assert row["A/C No."] == 'a,"b";\n?'
+
+
+def sheet_of(daraja: Daraja, shape: str) -> tuple[requests.Response, list[tuple[Any, ...]]]:
+    path = f"/simulator/api/statements/{B2C_SHORTCODE}.xlsx"
+    answer = daraja.call("GET", path, params={"shape": shape})
+    assert answer.status_code == 200, answer.text
+    book = openpyxl.load_workbook(io.BytesIO(answer.content), read_only=True)
+    return answer, list(book["Statement"].iter_rows(values_only=True))
+
+
+@pytest.mark.parametrize("shape", ["2025", "2017", "2026"])
+def test_the_workbook_has_the_same_table_with_money_as_numbers(daraja: Daraja, shape: str):
+    receipt = daraja.pay(new_msisdn(), 1_500, account="=1+1").json()["receipt"]
+    daraja.set_accounts(paybill_charge=5)
+    daraja.pay(new_msisdn(), 500)
+    answer, lines = sheet_of(daraja, shape)
+    assert "Completed_" in answer.headers["Content-Disposition"]
+    assert answer.headers["Content-Disposition"].endswith('.xlsx"')
+    assert lines[5][:4] == ("Opening Balance:", 0, "Closing Balance:", 1_995)
+    assert lines[6] == HEADER
+    rows = {row[0]: row for row in lines[7:] if row[0] == receipt}
+    assert rows[receipt][5:8] == (1_500, None, 1_500)
+    assert rows[receipt][12] == "=1+1"
+    whole = openpyxl.load_workbook(io.BytesIO(answer.content))["Statement"]
+    (typed,) = [cell for row in whole.iter_rows() for cell in row if cell.value == "=1+1"]
+    # It stays a text, and does not become a formula.
+    assert typed.data_type == "s"
+    separator = ";" if shape == "2026" else ","
+    told = read(statement(daraja, shape=shape).content, separator)[1]
+    assert [row["Receipt No."] for row in told] == [line[0] for line in lines[7:]]
+
+
+def test_what_a_person_typed_cannot_break_the_workbook(ledger: Ledger):
+    ledger.paid(7, MIDNIGHT, "\x00\ud800")
+    answer = ledger.client.get("/simulator/api/statements/600000.xlsx")
+    book = openpyxl.load_workbook(io.BytesIO(answer.data), read_only=True)
+    assert list(book["Statement"].iter_rows(values_only=True))[7][12] == "??"

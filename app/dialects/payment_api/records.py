@@ -8,13 +8,14 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, Field, StrictStr
 
-from app.accounts.guard import require_person, signed_in
+from app.accounts.guard import require_person, require_refunder, signed_in
 from app.core.clock import iso_seconds, nairobi
 from app.core.errors import (
     Conflict,
     InvalidCurrency,
     PaymentExpired,
     PaymentFailed,
+    ProviderRefused,
 )
 from app.core.money import cents_from_shillings, kes
 from app.core.reading import page_of, parse
@@ -31,6 +32,7 @@ from app.dialects.payment_api.words import (
 )
 from app.disbursements import engine as money_out
 from app.disbursements import refunds
+from app.disbursements.refusal import require_not_refused
 from app.disbursements.returned import returned_cents
 from app.disbursements.states import OutStatus
 from app.idempotency import idempotent
@@ -141,7 +143,7 @@ def receipt(transaction_id: str) -> ResponseReturnValue:
     "Ask for a payment's money back",
     {200: RefundAnswer, 202: RefundAcceptedAnswer},
     body=RefundBody,
-    refusals=(*MONEY_BACK, InvalidCurrency),
+    refusals=(*MONEY_BACK, InvalidCurrency, ProviderRefused),
 )
 @signed_in
 @initiate_limit
@@ -151,8 +153,9 @@ def refund(transaction_id: str) -> ResponseReturnValue:
     require_currency(body.currency)
     wanted_cents = cents_from_shillings(body.amount)
     asked = money_out.refund_now(
-        refunds.ask(transaction_id, require_person(), wanted_cents, body.reason)
+        refunds.ask(transaction_id, require_refunder(), wanted_cents, body.reason)
     )
+    require_not_refused(asked)
     if asked.status == OutStatus.COMPLETED:
         done = "Refund processed successfully"
         return told(RefundAnswer(message=done, refund_id=asked.public_ref))

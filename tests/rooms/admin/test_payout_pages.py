@@ -72,7 +72,7 @@ def test_a_second_admin_sees_the_whole_number_and_agrees(
 ) -> None:
     mine, theirs = desk.read(path_of(waiting)), other_desk.read(path_of(waiting))
     assert title(mine) == "Waits for another admin"
-    assert "You asked for this yourself: another admin has to agree." in mine
+    assert "You asked for this yourself: another person has to agree." in mine
     assert "/approve" not in mine
     assert "0722 000 111" not in mine
     panel = section(theirs, "approve-heading")
@@ -89,7 +89,7 @@ def test_the_maker_s_own_yes_counts_for_nothing(
     shop: Shop, desk: Desk, daraja: FakeDaraja, waiting: Disbursement
 ) -> None:
     told = desk.told(f"{path_of(waiting)}/approve")
-    assert flashed(told) == ["You asked for this yourself: another admin has to agree."]
+    assert flashed(told) == ["You asked for this yourself: another person has to agree."]
     assert daraja.payouts == []
     assert shop.out(waiting).status == OutStatus.AWAITING_APPROVAL
 

@@ -150,7 +150,7 @@ def test_a_run_above_the_limit_waits_for_another_admin_however_small_its_rows(
     assert {record.status for record in shop.outs()} == {OutStatus.AWAITING_APPROVAL}
     assert "A run of payouts waits for another admin" in other_desk.read("/admin")
     assert flashed(desk.told(f"{run}/approve")) == [
-        "You asked for this run yourself: another admin has to agree."
+        "You asked for this run yourself: another person has to agree."
     ]
     theirs = other_desk.read(run)
     assert "Agree to 2 payouts, KES 2,300" in theirs

@@ -111,7 +111,7 @@ def test_a_new_number_is_made_sure_of_by_another_admin(
     assert "I have made sure of this number" in theirs
     refused = desk.send(f"{page}/prove")
     assert refused.status_code == 403
-    assert "another admin has to make sure" in refused.text
+    assert "another person has to make sure" in refused.text
     told = other_desk.told(f"{page}/prove")
     assert "This number is new." not in told
     assert "Made sure of" in section(told, "history-heading")

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
+from app.disbursements.questions import to_send_back
 from app.extensions import db
 from app.ledger.models import Account as Ledger
 from app.ledger.service import balances
 from app.orders.models import Order
-from app.payments import questions
 from app.payments.models import Payment
 from tests.support.app import Account, Shop, later, together
 from tests.support.daraja import FakeDaraja, ended, paid, unpaid
@@ -125,7 +125,7 @@ def test_money_that_is_set_aside_stays_listed_for_a_refund(
     decide(shop, admin, "set_aside", question.subject_id)
     assert shop.questions() == []
     with shop.app.app_context():
-        assert [credit.amount_cents for credit in questions.set_aside()] == [150_000]
+        assert [aside.credit.amount_cents for aside in to_send_back()] == [150_000]
     assert shop.order_now(shopper, order)["status"] == "review"
 
 

@@ -9,7 +9,9 @@ import pytest
 from werkzeug.routing import Rule
 
 from app import create_app
+from app.accounts.roles import ALLOWED, May, Role
 from tests.support.app import SAFARICOM, Account, Shop, explicit_settings
+from tests.support.staff import staff
 
 API = ("/api/", "/payments/")
 #: Flask's own files, and the virtual phone: it belongs to a program of its own, knows none of our
@@ -17,7 +19,9 @@ API = ("/api/", "/payments/")
 UNMARKED = {"static", "front_door.forward"}
 #: These refuse by 401 whoever cannot say who they are, which is their work.
 SIGN_IN = {"/sign-in", "/api/auth/login", "/api/auth/refresh"}
-WHO = {"anybody", "provider", "person", "admin"}
+WHO = {"anybody", "provider", "person"}
+STAFF = "staff: "
+SAME = {"Origin": "http://localhost"}
 
 
 def doors(shop: Shop) -> Iterator[tuple[Rule, str, str, str]]:
@@ -32,12 +36,20 @@ def doors(shop: Shop) -> Iterator[tuple[Rule, str, str, str]]:
             yield rule, method, path, str(who)
 
 
+def _allowed(who: str) -> set[May]:
+    if not who.startswith(STAFF):
+        return set()
+    return {May(name) for name in who.removeprefix(STAFF).split(", ")}
+
+
 def _fitting(rule: Rule, name: str) -> str | int:
     return 424_242 if f"<int:{name}>" in rule.rule else "00000000-0000-4000-8000-000000000000"
 
 
 def test_every_door_says_who_may_enter(shop: Shop) -> None:
-    nameless = {rule.endpoint for rule, _, _, who in doors(shop) if who not in WHO}
+    nameless = {
+        rule.endpoint for rule, _, _, who in doors(shop) if who not in WHO and not _allowed(who)
+    }
     assert nameless == set()
 
 
@@ -57,19 +69,32 @@ def test_a_stranger_enters_only_where_anybody_may(shop: Shop) -> None:
             assert led_away or answer.status_code == 401, f"{method} {rule.rule}"
 
 
-def test_a_shopper_enters_no_admins_door(shop: Shop, shopper: Account, admin: Account) -> None:
-    """E2, S3-46, S3-88."""
+@pytest.mark.parametrize("role", list(Role))
+def test_each_role_enters_its_own_doors_and_no_other(shop: Shop, role: Role) -> None:
+    """E2, S3-46, S3-88: a shopper enters none of them, an admin every one."""
+    somebody = staff(shop, "somebody", role)
     walked = 0
     for _rule, method, path, who in doors(shop):
-        if who != "admin":
+        if who in WHO:
             continue
         walked += 1
-        headers = {"Origin": "http://localhost"}
-        refused = shop.client().open(path, method=method, headers=headers | shopper.headers)
-        assert refused.status_code == 403, f"{method} {path}"
-        let_in = shop.client().open(path, method=method, headers=headers | admin.headers)
-        assert let_in.status_code not in (401, 403), f"{method} {path}"
-    assert walked
+        may = bool(_allowed(who) & ALLOWED[role])
+        answer = shop.client().open(path, method=method, headers=SAME | somebody.headers)
+        assert (answer.status_code == 403) is not may, f"{role}: {method} {path} {answer.status}"
+        assert answer.status_code != 401, f"{role}: {method} {path}"
+    assert walked > 40
+
+
+def test_every_page_of_the_back_office_is_for_who_may_see_and_every_deed_for_more(
+    shop: Shop,
+) -> None:
+    """A viewer changes nothing: no door that changes something opens to SEE."""
+    for rule, method, path, who in doors(shop):
+        if not path.startswith("/admin"):
+            continue
+        allowed = _allowed(who)
+        assert allowed, f"{method} {rule.rule} names no right"
+        assert (May.SEE in allowed) <= (method == "GET"), f"{method} {rule.rule}"
 
 
 def test_no_door_redirects_for_the_sake_of_a_slash(shop: Shop, admin: Account) -> None:
@@ -84,7 +109,8 @@ def test_no_door_redirects_for_the_sake_of_a_slash(shop: Shop, admin: Account) -
             for form in (path.rstrip("/"), path.rstrip("/") + "/")
         ]
         assert not {301, 302, 307, 308} & set(statuses), f"{method} {rule.rule}"
-        assert len(set(statuses)) == 1, f"{method} {rule.rule}: {statuses}"
+        # What the first call has done may be in the second one's way; both find the same door.
+        assert len({status in (404, 405) for status in statuses}) == 1, f"{rule.rule}: {statuses}"
 
 
 def test_a_callback_is_taken_with_and_without_its_slash(shop: Shop) -> None:

@@ -3,6 +3,7 @@
 Each takes the simulator's address and prints what its client made of every answer, as JSON.
 """
 
+import inspect
 import json
 import sys
 import threading
@@ -10,7 +11,8 @@ import time
 import urllib.request
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from types import CodeType, FrameType
+from typing import Any, Self
 
 KEY, SECRET = "simulator-key", "simulator-secret"
 SHORTCODE, B2C_SHORTCODE = "174379", "600000"
@@ -66,6 +68,11 @@ class Shop:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
 
+    def look(self, path: str) -> Any:
+        """What the simulator tells of itself."""
+        with urllib.request.urlopen(f"{self.simulator}/simulator/api{path}", timeout=30) as answer:
+            return json.load(answer)
+
     def certificate(self) -> bytes:
         url = f"{self.simulator}/simulator/certificate.pem"
         with urllib.request.urlopen(url, timeout=30) as answer:
@@ -79,6 +86,37 @@ def complaint(act: Callable[[], Any]) -> str:
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return "no complaint"
+
+
+class Watch:
+    """Notes which functions run, without touching them."""
+
+    def __init__(self) -> None:
+        self._seen: set[CodeType] = set()
+
+    def __enter__(self) -> Self:
+        def note(frame: FrameType, event: str, _: object) -> None:
+            if event == "call":
+                self._seen.add(frame.f_code)
+
+        sys.setprofile(note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.setprofile(None)
+
+    def driven(self, methods: dict[str, Any]) -> dict[str, bool]:
+        """Of every method by name, whether it ran."""
+        return {name: inspect.unwrap(m).__code__ in self._seen for name, m in methods.items()}
+
+
+def public_methods(name: str, thing: type, package: str) -> dict[str, Any]:
+    """What the package itself lets others call on a class; what it inherits elsewhere is not."""
+    return {
+        f"{name}.{attribute}": function
+        for attribute, function in inspect.getmembers(thing, inspect.isfunction)
+        if not attribute.startswith("_") and function.__module__.split(".")[0] == package
+    }
 
 
 def tell(answers: dict[str, Any]) -> None:

@@ -1,0 +1,1 @@
+"""What the shop's rows say in sum. Nothing in here writes."""

@@ -1,0 +1,49 @@
+"""Every request: its id, its line in the log, and its time among the figures."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from flask import Flask, Response, g, request
+
+from app.core import request_ids
+from app.monitoring.meters import count_request
+
+logger = logging.getLogger("lipa.http")
+
+#: Asked for so often that a line for each would hide the others.
+_QUIET = ("/api/health", "/metrics")
+
+
+def watch_requests(app: Flask) -> None:
+    """Log every request with its id, status and time; the id is in the answer too."""
+    trusts_proxy = app.extensions["lipa_settings"].trusted_proxies > 0
+
+    @app.before_request
+    def _begin() -> None:
+        told = request.headers.get(request_ids.HEADER)
+        g.request_id = request_ids.begin(told, trusted=trusts_proxy)
+        g.began_at = time.monotonic()
+
+    @app.after_request
+    def _end(response: Response) -> Response:
+        took = time.monotonic() - g.get("began_at", time.monotonic())
+        response.headers[request_ids.HEADER] = g.get("request_id", "")
+        quiet = request.path.startswith("/static/") or request.path in _QUIET
+        logger.log(
+            logging.DEBUG if quiet else logging.INFO,
+            "%s %s %s %.0fms id=%s",
+            request.method,
+            request.path,
+            response.status_code,
+            took * 1000,
+            g.get("request_id"),
+        )
+        rule = request.url_rule.rule if request.url_rule else None
+        count_request(request.method, rule, response.status_code, took)
+        return response
+
+    @app.teardown_request
+    def _forget(_error: BaseException | None) -> None:
+        request_ids.end()

@@ -1,0 +1,1 @@
+"""What Safaricom says moved, row by row, beside what our books say."""
