@@ -19,6 +19,7 @@ from app.accounts.routes import auth_api
 from app.admin.books_pages import books_pages
 from app.admin.catalogue_pages import catalogue_pages
 from app.admin.close_pages import close_pages
+from app.admin.credit_pages import admin_credit_pages
 from app.admin.export_pages import export_pages
 from app.admin.order_pages import admin_order_pages
 from app.admin.pages import admin_pages
@@ -147,6 +148,7 @@ def register_rooms(app: Flask, settings: Settings) -> None:
         people_pages,
         audit_pages,
         admin_pages,
+        admin_credit_pages,
         admin_order_pages,
         admin_payment_pages,
         settlement_pages,

@@ -18,7 +18,7 @@ from flask_socketio import join_room
 from jwt.exceptions import PyJWTError
 
 from app.accounts import sign_ins
-from app.accounts.guard import current_person
+from app.accounts.guard import current_person, current_sign_in
 from app.accounts.models import Person
 from app.accounts.roles import May
 from app.accounts.tokens import sign_in_id
@@ -38,8 +38,13 @@ SHOP_CHANGED = "shop_changed"
 #: It is told no more often than this. Whoever hears it looks so much later, so that what happened
 #: meanwhile is seen too.
 SHOP_CHANGED_PAUSE_SECONDS = 1.0
+#: So often it is looked, before news goes out, whether each socket's sign-in is still open.
+LOOK_AGAIN_SECONDS = 1.0
 _sockets = threading.BoundedSemaphore(1)
 _last_told = float("-inf")
+_last_looked = float("-inf")
+#: By a socket's own id: whose sign-in it came with, and whether it hears the back office's news.
+_listening: dict[str, tuple[UUID, bool]] = {}
 
 
 def install(app: Flask, settings: Settings) -> None:
@@ -61,6 +66,7 @@ def install(app: Flask, settings: Settings) -> None:
 
 def deliver(topic: str, body: dict[str, Any]) -> None:
     """Tell an announcement of the outbox to those who may hear it."""
+    _let_go()
     if topic == PAYOUT_UPDATE:
         socketio.emit(PAYOUT_UPDATE, body["update"], to=STAFF)
     elif topic == PAYMENT_UPDATE:
@@ -82,6 +88,23 @@ def _tell_staff() -> None:
         socketio.emit(SHOP_CHANGED, {}, to=STAFF)
 
 
+def _let_go() -> None:
+    """Disconnect whoever was signed out or suspended, or has lost the role, since they came in.
+
+    A browser that may hear something else connects anew by itself.
+    """
+    global _last_looked
+    present = list(_listening.items())
+    if not present or time.monotonic() - _last_looked < LOOK_AGAIN_SECONDS:
+        return
+    _last_looked = time.monotonic()
+    staff = sign_ins.open_among({uuid for _, (uuid, _) in present})
+    for sid, (uuid, hears_staff) in present:
+        if uuid not in staff or (hears_staff and not staff[uuid]):
+            _listening.pop(sid, None)
+            socketio.server.disconnect(sid)
+
+
 def person_room(uuid: str) -> str:
     return f"person:{uuid}"
 
@@ -98,6 +121,7 @@ def _connect(auth: Any = None) -> bool | None:
     try:
         person = _person_of(auth)
         if person is not None:
+            _remember(hears_staff=person.may(May.SEE))
             join_room(person_room(str(person.uuid)))
             if person.may(May.SEE):
                 join_room(STAFF)
@@ -111,6 +135,7 @@ def _connect(auth: Any = None) -> bool | None:
 
 @socketio.on("disconnect")
 def _disconnect(*_: object) -> None:
+    _listening.pop(_sid(), None)
     try:
         _sockets.release()
     except ValueError:
@@ -128,6 +153,7 @@ def _subscribe(message: Any, auth: Any = None) -> dict[str, bool]:
         if person is None or ref is None:
             return {"ok": False}
         order = orders.find_order(ref, person)
+        _remember(hears_staff=_listening.get(_sid(), (None, False))[1])
         join_room(order_room(str(order.uuid)))
     except LipaError:
         return {"ok": False}
@@ -147,6 +173,19 @@ def _person_of(auth: Any) -> Person | None:
     if "sign_in" not in session:
         return current_person() if _from_our_page() else None
     return sign_ins.person_of(session["sign_in"]) if session["sign_in"] else None
+
+
+def _remember(*, hears_staff: bool) -> None:
+    """Keep which sign-in this socket has shown last, before it joins a room."""
+    found = current_sign_in() if "sign_in" not in session else None
+    uuid = found.uuid if found else session.get("sign_in")
+    if uuid is not None:
+        _listening[_sid()] = (uuid, hears_staff)
+
+
+def _sid() -> str:
+    # Flask-SocketIO gives the request of an event its socket's id.
+    return str(request.sid)  # type: ignore[attr-defined]
 
 
 def _sign_in_of(token: str) -> UUID | None:

@@ -140,14 +140,17 @@ def _locked(session: Session, person_id: int, *, keeps_owner: bool = False) -> P
     """Return somebody whose row nobody else changes now. Raises Conflict for the last owner.
 
     Two owners who take each other's role at once would leave none: whoever is to lose it waits
-    for all owners' rows, always in the same order.
+    for all owners' rows, always in the same order. The lock lets others refer to the row, as each
+    line of the audit trail does whose writer others wait for: a stronger one would be a deadlock.
     """
     if not keeps_owner:
         owners = select(Person.id).where(Person.role == Role.ADMIN, Person.suspended_at.is_(None))
-        others = set(session.scalars(owners.order_by(Person.id).with_for_update())) - {person_id}
+        rows = owners.order_by(Person.id).with_for_update(key_share=True)
+        others = set(session.scalars(rows)) - {person_id}
         if not others:
             raise Conflict("This is the shop's only owner. Make somebody else an owner first.")
-    return session.get_one(Person, person_id, populate_existing=True, with_for_update=True)
+    lock = {"key_share": True}
+    return session.get_one(Person, person_id, populate_existing=True, with_for_update=lock)
 
 
 def _record(

@@ -46,5 +46,6 @@ ALLOWED: dict[Role, frozenset[May]] = {
     Role.ADMIN: frozenset(May),
 }
 
-#: Whoever may do one of these moves money, and proves it is them with a second factor.
-MOVES_MONEY = frozenset({May.REFUND, May.APPROVE, May.PAY_OUT})
+#: Whoever may do one of these moves money, or says who does and to which shortcode it comes, and
+#: proves it is them with a second factor.
+MOVES_MONEY = frozenset({May.REFUND, May.APPROVE, May.PAY_OUT, May.SET_UP, May.MANAGE_PEOPLE})

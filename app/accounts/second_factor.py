@@ -113,7 +113,9 @@ def confirm(person: Person, code: str, sign_in: SignIn) -> list[str]:
     step = _step_of(person, code)
     codes = [_new_recovery_code() for _ in range(RECOVERY_CODES)]
     with transaction() as session:
-        found = session.get_one(Person, person_id, populate_existing=True, with_for_update=True)
+        # No stronger lock: the audit trail, for which others may wait, refers to this row.
+        lock = {"key_share": True}
+        found = session.get_one(Person, person_id, populate_existing=True, with_for_update=lock)
         if step is None or found.has_second_factor:
             raise WrongCode
         found.totp_since, found.totp_last_step = now(), step

@@ -13,13 +13,15 @@ from app.accounts.passwords import hash_password, password_matches
 from app.accounts.roles import Role
 from app.accounts.sign_ins import end_all_in
 from app.audit import service as audit
-from app.core.errors import Conflict, InvalidPhone, Unauthorized, ValidationError
+from app.core.errors import Conflict, InvalidPhone, RateLimited, Unauthorized, ValidationError
+from app.core.limiting import spend
 from app.core.unit_of_work import transaction
 from app.extensions import db
 from app.mpesa.phone import msisdn
 
 PASSWORD_MINIMUM = 10
 PASSWORD_MAXIMUM = 256
+TRIES_TO_CHANGE = "10/5 minutes"
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(?:\.[^@\s.]+)+")
 
 
@@ -62,9 +64,12 @@ def authenticate(email: str, password: str) -> Person:
 def change_password(person: Person, present: str, wanted: str, keep: UUID | None) -> None:
     """Give somebody another password and end their sign-ins, but for the one that is kept.
 
-    Raises ValidationError for a wrong present password or a bad new one.
+    Raises ValidationError for a wrong present password or a bad new one, and RateLimited.
     """
     person_id = person.id
+    # Whoever finds a browser signed in must not guess the password here.
+    if not spend(TRIES_TO_CHANGE, "present-password", f"person:{person_id}"):
+        raise RateLimited("Too many tries. Wait five minutes.", retry_after_seconds=300)
     if not password_matches(present[:PASSWORD_MAXIMUM], person.password_hash):
         raise ValidationError("That is not your password.", details={"field": "present"})
     _require_good_password(wanted)

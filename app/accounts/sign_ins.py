@@ -65,6 +65,18 @@ def person_of(uuid: UUID) -> Person | None:
     return found.person if found else None
 
 
+def open_among(uuids: set[UUID]) -> dict[UUID, bool]:
+    """Return which of these sign-ins are open, each with whether its owner is of the staff."""
+    query = (
+        select(SignIn)
+        .join(SignIn.person)
+        .options(joinedload(SignIn.person))
+        .where(SignIn.uuid.in_(uuids), _is_open(), Person.suspended_at.is_(None))
+        .execution_options(populate_existing=True)
+    )
+    return {found.uuid: found.person.is_staff for found in db.session.scalars(query)}
+
+
 def open_ones(person_id: int) -> Sequence[SignIn]:
     """Return a person's open sign-ins, the last seen first."""
     query = select(SignIn).where(SignIn.person_id == person_id, _is_open())

@@ -13,7 +13,7 @@ from app.accounts.models import Person
 from app.accounts.roles import May
 from app.admin.catalogue_pages import before_of
 from app.core.errors import LipaError, ValidationError
-from app.disbursements import refunds
+from app.disbursements import credit_refunds, refunds
 from app.disbursements.listing import names_of
 from app.disbursements.models import Disbursement
 from app.extensions import db
@@ -21,7 +21,7 @@ from app.orders import notes
 from app.orders.models import Order
 from app.orders.states import OrderStatus
 from app.payments import cancelling, order_search
-from app.payments.models import Payment
+from app.payments.models import Credit, Payment
 from app.payments.order_search import Filters, Found
 from app.payments.service import amount_paid_cents, attempts_of
 
@@ -98,13 +98,14 @@ def _page(order: Order, form: str = "", refusal: LipaError | None = None) -> str
     attempts = attempts_of(order)
     timeline = notes.timeline_of(order.id)
     paid_cents = amount_paid_cents(db.session(), order.id)
+    credits = order_search.credits_of(order.id)
     is_live = any(attempt.is_live for attempt in attempts)
     return render_template(
         "admin/order.html",
         order=order,
         attempts=attempts,
-        credits=order_search.credits_of(order.id),
-        refunds=_refunds_of(attempts),
+        credits=credits,
+        refunds=_refunds_of(attempts, credits),
         timeline=timeline,
         names=names_of(entry.actor for entry in timeline),
         notes=notes.notes_of(order.id),
@@ -119,6 +120,8 @@ def _page(order: Order, form: str = "", refusal: LipaError | None = None) -> str
     )
 
 
-def _refunds_of(attempts: Sequence[Payment]) -> list[Disbursement]:
+def _refunds_of(attempts: Sequence[Payment], credits: Sequence[Credit]) -> list[Disbursement]:
     paid = [attempt for attempt in attempts if attempt.received_cents is not None]
-    return [refund for attempt in paid for refund in refunds.refunds_of(attempt)]
+    found = [refund for attempt in paid for refund in refunds.refunds_of(attempt)]
+    by_hand = [credit for credit in credits if credit.payment_id is None]
+    return found + [refund for credit in by_hand for refund in credit_refunds.refunds_of(credit)]

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-
-from flask import Blueprint, Response, flash, make_response, redirect, render_template, request
+from flask import Blueprint, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from app.accounts.guard import require_person, staff_page
 from app.accounts.roles import May
+from app.admin.once import once
 from app.admin.payment_view import payment_page
 from app.audit.service import record
-from app.core import idempotency
-from app.core.errors import Conflict, IdempotencyMismatch, LipaError, ValidationError
-from app.core.idempotency import Answer
+from app.core.errors import Conflict, LipaError, ValidationError
 from app.core.money import cents_from_shillings
 from app.core.unit_of_work import transaction
 from app.disbursements import engine, refunds
 from app.exports.evidence import evidence_of
 from app.extensions import db
-from app.idempotency import fingerprint
-from app.limits import caller, initiate_limit
+from app.limits import initiate_limit
 from app.payments import inbox, search
 from app.payments.heard import message_of
 from app.payments.queries import find_payment
@@ -30,7 +25,6 @@ from app.payments.states import Status
 admin_payment_pages = Blueprint("admin_payment_pages", __name__, url_prefix="/admin/payments")
 
 ROOM = "/admin/payments"
-_FORM_KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _FILTERS = ("q", "status", "from", "to", "person")
 
 
@@ -105,7 +99,7 @@ def refund(ref: str) -> ResponseReturnValue:
     """Ask for a refund. The same form sent twice asks once, and shows what the first one made."""
     name = find_payment(ref).public_ref
     try:
-        return _once(lambda: _asked(name)) or redirect(f"{ROOM}/{name}", 303)
+        return once(lambda: _asked(name)) or redirect(f"{ROOM}/{name}", 303)
     except LipaError as refusal:
         return payment_page(find_payment(name), refusal, form="refund"), refusal.status
 
@@ -117,35 +111,3 @@ def _asked(name: str) -> ResponseReturnValue:
     path = f"/admin/refunds/{asked.public_ref}"
     engine.send_now(asked)
     return redirect(path, 303)
-
-
-def _once(work: Callable[[], ResponseReturnValue]) -> ResponseReturnValue | None:
-    """Carry a form out once, by the key that was made with it; None while that is being done.
-
-    Raises Conflict for a form without a key, or with another's.
-    """
-    key = request.form.get("form_key", "")
-    if not _FORM_KEY.fullmatch(key):
-        raise Conflict("This form is not complete. Open the page again; nothing was sent back.")
-    try:
-        turn = idempotency.begin(caller(), key, fingerprint(request))
-    except IdempotencyMismatch as error:
-        raise Conflict(
-            "This form was sent before, with something else in it. Look at the refunds below; to "
-            "send more back, open the page again."
-        ) from error
-    except Conflict:
-        flash("This form is being carried out already: see the refunds below.", "notice")
-        return None
-    if isinstance(turn, Answer):
-        return redirect(turn.headers["Location"], 303)
-    with idempotency.running(turn):
-        try:
-            response = make_response(work())
-        except LipaError:
-            # Nothing has begun, so the key is given back.
-            idempotency.end(turn, Answer(503, {}, b""), nothing_sent=False)
-            raise
-    answer = Answer(response.status_code, {"Location": response.headers["Location"]}, b"")
-    idempotency.end(turn, answer, nothing_sent=False)
-    return response

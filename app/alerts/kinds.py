@@ -24,7 +24,7 @@ KINDS = {
     ),
     "callbacks_failing": Kind(
         "Callbacks that could not be acted on",
-        "They are kept and tried again. The log says why; `flask callbacks replay` tries one.",
+        "They are kept and tried again. The log says why; “flask callbacks replay” tries one.",
         "/admin",
     ),
     "suspicious": Kind(
@@ -34,7 +34,7 @@ KINDS = {
     ),
     "breaker_open": Kind(
         "M-Pesa cannot be reached",
-        "Nothing is sent until it answers again; that is tried every 30 seconds. `flask doctor` "
+        "Nothing is sent until it answers again; that is tried every 30 seconds. “flask doctor” "
         "looks at the way there.",
         "/admin/settings",
     ),
@@ -56,6 +56,6 @@ KINDS = {
     SWEEP_QUIET: Kind(
         "The background does not run",
         "Nothing is asked about or sent by itself. Start the shop again; where EMBEDDED_WORKER is "
-        "false, start `flask worker`.",
+        "false, start “flask worker”.",
     ),
 }

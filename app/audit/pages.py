@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from urllib.parse import urlencode
 
@@ -19,6 +20,8 @@ from app.core.reading import MAX_ID
 audit_pages = Blueprint("audit_pages", __name__, url_prefix="/admin/audit")
 
 PER_PAGE = 50
+#: The calendar ends, and begins, within a day of what a clock in Nairobi would make of others.
+_DAY = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}")
 _FILTERS = ("actor", "action", "subject", "day")
 
 
@@ -47,8 +50,12 @@ def show() -> ResponseReturnValue:
 
 
 def _day(text: str) -> date | None:
+    if not text:
+        return None
     try:
-        return date.fromisoformat(text) if text else None
+        if not _DAY.fullmatch(text):
+            raise ValueError(text)
+        return date.fromisoformat(text)
     except ValueError:
         raise ValidationError("day must be a day, such as 2026-11-21.") from None
 

@@ -53,7 +53,11 @@ def page_of(
     wanted = {"kind": kind, "status": status, "supplier_id": supplier_id, "run_id": run_id}
     query = query.filter_by(**{name: value for name, value in wanted.items() if value is not None})
     total = db.session.scalar(_count_of(query)) or 0
-    query = query.options(joinedload(Disbursement.supplier), joinedload(Disbursement.payment))
+    query = query.options(
+        joinedload(Disbursement.supplier),
+        joinedload(Disbursement.payment),
+        joinedload(Disbursement.credit),
+    )
     newest = query.order_by(Disbursement.id.desc()).offset((page - 1) * per_page).limit(per_page)
     return db.session.scalars(newest).all(), total
 

@@ -17,7 +17,7 @@ from app.core.columns import BigId, UtcDateTime
 from app.core.request_ids import current_request_id
 from app.disbursements.states import NOT_PAID, SENT, OutStatus
 from app.extensions import Model
-from app.payments.models import Payment
+from app.payments.models import Credit, Payment
 from app.suppliers.models import Supplier
 
 
@@ -31,6 +31,14 @@ class Channel(StrEnum):
 
     B2C = "b2c"
     REVERSAL = "reversal"
+
+
+#: A refund is of a payment, or of money that no payment of ours brought; a payout is a supplier's.
+ONE_PURPOSE = (
+    "(CASE WHEN payment_id IS NULL THEN 0 ELSE 1 END)"
+    " + (CASE WHEN credit_id IS NULL THEN 0 ELSE 1 END)"
+    " + (CASE WHEN supplier_id IS NULL THEN 0 ELSE 1 END) = 1"
+)
 
 
 def new_token() -> str:
@@ -73,13 +81,15 @@ class Disbursement(Model):
 
     It stands here with all its names, its number and its token before anything is sent:
     ``originator_id`` goes out as OriginatorConversationID. ``msisdn`` is the number that was on
-    file when it was asked for, and what is approved. Money is cents, times are UTC.
+    file when it was asked for, and what is approved; it is empty where money that came without a
+    whole number is reversed. Money is cents, times are UTC.
     """
 
     __tablename__ = "disbursements"
     __table_args__ = (
         CheckConstraint("amount_cents > 0", name="some_money"),
-        CheckConstraint("(payment_id IS NULL) != (supplier_id IS NULL)", name="one_purpose"),
+        CheckConstraint(ONE_PURPOSE, name="one_purpose"),
+        CheckConstraint("msisdn != '' OR channel = 'reversal'", name="some_number"),
         Index("ix_disbursements_due", "next_check_at"),
         Index("ix_disbursements_status_newest", "status", "id"),
     )
@@ -89,6 +99,8 @@ class Disbursement(Model):
     public_ref: Mapped[str] = mapped_column(String(20), unique=True)
     kind: Mapped[str] = mapped_column(String(16))
     payment_id: Mapped[int | None] = mapped_column(ForeignKey("payments.id"), index=True)
+    #: Money that was paid by hand; once a payment has turned out to own it, it stays here.
+    credit_id: Mapped[int | None] = mapped_column(ForeignKey("credits.id"), index=True)
     supplier_id: Mapped[int | None] = mapped_column(ForeignKey("suppliers.id"), index=True)
     run_id: Mapped[int | None] = mapped_column(ForeignKey("payout_runs.id"), index=True)
     amount_cents: Mapped[int] = mapped_column(BigId)
@@ -134,10 +146,19 @@ class Disbursement(Model):
     reviewed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     payment: Mapped[Payment | None] = relationship()
+    credit: Mapped[Credit | None] = relationship()
     supplier: Mapped[Supplier | None] = relationship()
     run: Mapped[PayoutRun | None] = relationship()
     person: Mapped[Person] = relationship(foreign_keys=[asked_by])
     approver: Mapped[Person | None] = relationship(foreign_keys=[approved_by])
+
+    @property
+    def receipt_back(self) -> str | None:
+        """The M-Pesa receipt of the money that goes back; None where it is not known."""
+        money = self.payment or self.credit
+        if money is None:
+            return None
+        return money.mpesa_receipt if isinstance(money, Payment) else money.receipt
 
     @property
     def is_sent(self) -> bool:

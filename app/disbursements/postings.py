@@ -60,9 +60,12 @@ def _post(
 
 
 def _purpose(session: Session, record: Disbursement) -> Account:
-    if record.payment_id is None:
+    if record.supplier_id is not None:
         return Account.SUPPLIERS
-    credit = session.scalar(select(Credit).where(Credit.payment_id == record.payment_id))
+    own = Credit.id == record.credit_id
+    if record.payment_id is not None:
+        own = Credit.payment_id == record.payment_id
+    credit = session.scalar(select(Credit).where(own))
     if credit is None or credit.standing == Standing.EXACT:
         return Account.REFUNDS
     placed = credit.decision not in (None, Decision.SET_ASIDE)

@@ -73,16 +73,19 @@ def to_send_back(limit: int = MOST_OF_A_KIND) -> list[SetAside]:
     gone = func.coalesce(
         func.sum(Disbursement.amount_cents).filter(Disbursement.status == OutStatus.COMPLETED), 0
     )
+    of_payment = aliased(Credit)
+    money = func.coalesce(Disbursement.credit_id, of_payment.id)
     sums = (
-        select(Disbursement.payment_id, asked.label("asked"), gone.label("gone"))
-        .where(Disbursement.status.not_in(NOT_PAID))
-        .group_by(Disbursement.payment_id)
+        select(money.label("money"), asked.label("asked"), gone.label("gone"))
+        .outerjoin(of_payment, of_payment.payment_id == Disbursement.payment_id)
+        .where(Disbursement.status.not_in(NOT_PAID), Disbursement.kind == Kind.REFUND)
+        .group_by(money)
         .subquery()
     )
     back, returned = func.coalesce(sums.c.asked, 0), func.coalesce(sums.c.gone, 0)
     query = (
         select(Credit, back, returned)
-        .outerjoin(sums, sums.c.payment_id == Credit.payment_id)
+        .outerjoin(sums, sums.c.money == Credit.id)
         .where(Credit.decision == Decision.SET_ASIDE, returned < Credit.amount_cents)
         .options(joinedload(Credit.payment), joinedload(Credit.order))
         .order_by(Credit.id)
@@ -187,6 +190,7 @@ def _failed(limit: int) -> Iterator[OutQuestion]:
     repeated = or_(
         anew.form_key == "again:" + Disbursement.public_ref,
         (anew.payment_id == Disbursement.payment_id) & (anew.id > Disbursement.id),
+        (anew.credit_id == Disbursement.credit_id) & (anew.id > Disbursement.id),
     )
     query = _records().where(
         Disbursement.status == OutStatus.FAILED,
@@ -261,7 +265,11 @@ def _changed_numbers(limit: int) -> Iterator[OutQuestion]:
 
 def _records() -> Select[Disbursement]:
     query = select(Disbursement).order_by(Disbursement.id)
-    return query.options(joinedload(Disbursement.supplier), joinedload(Disbursement.payment))
+    return query.options(
+        joinedload(Disbursement.supplier),
+        joinedload(Disbursement.payment),
+        joinedload(Disbursement.credit),
+    )
 
 
 def _about(record: Disbursement, kind: str, title: str, advice: str, label: str) -> OutQuestion:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from app.disbursements.models import Disbursement
 from app.disbursements.states import OutStatus
 from app.extensions import db
-from app.payments.models import Payment
+from app.payments.models import Credit, Payment
 
 
 def returned_cents(payments: Iterable[Payment]) -> dict[int, int]:
@@ -19,9 +19,14 @@ def returned_cents(payments: Iterable[Payment]) -> dict[int, int]:
     has gone back are left out.
     """
     ids = [payment.id for payment in payments]
+    # Money may have gone back before it was known which payment had brought it.
+    owner = func.coalesce(Disbursement.payment_id, Credit.payment_id)
+    early = select(Credit.id).where(Credit.payment_id.in_(ids))
     query = (
-        select(Disbursement.payment_id, func.sum(Disbursement.amount_cents))
-        .where(Disbursement.payment_id.in_(ids), Disbursement.status == OutStatus.COMPLETED)
-        .group_by(Disbursement.payment_id)
+        select(owner, func.sum(Disbursement.amount_cents))
+        .outerjoin(Credit, Credit.id == Disbursement.credit_id)
+        .where(or_(Disbursement.payment_id.in_(ids), Disbursement.credit_id.in_(early)))
+        .where(Disbursement.status == OutStatus.COMPLETED)
+        .group_by(owner)
     )
-    return {payment_id or 0: int(cents) for payment_id, cents in db.session.execute(query)}
+    return {payment_id: int(cents) for payment_id, cents in db.session.execute(query)}

@@ -89,7 +89,7 @@ class _Request:
 
     def __init__(self, record: Disbursement, addresses: Addresses) -> None:
         self._channel = record.channel
-        self._receipt = record.payment.mpesa_receipt if record.payment else None
+        self._receipt = record.receipt_back
         self._amount = whole_shillings(record.amount_cents)
         self._originator_id = record.originator_id
         self._phone = record.msisdn

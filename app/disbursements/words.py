@@ -72,6 +72,8 @@ def subject_of(record: Disbursement) -> str:
     amount = kes(record.amount_cents)
     if record.supplier is not None:
         return f"{amount} to {record.supplier.name}"
+    if record.credit is not None:
+        return f"{amount} paid by hand back"
     back = record.payment.public_ref if record.payment else "a payment"
     return f"{amount} of {back} back"
 

@@ -116,6 +116,7 @@ def _money_out(wish: Wish) -> Iterator[Row]:
     query = select(Disbursement).options(
         joinedload(Disbursement.supplier),
         joinedload(Disbursement.payment).lazyload(Payment.credit),
+        joinedload(Disbursement.credit).lazyload(Credit.payment),
         joinedload(Disbursement.person),
         joinedload(Disbursement.approver),
     )
@@ -127,7 +128,7 @@ def _money_out(wish: Wish) -> Iterator[Row]:
             moment(record.completed_at),
             record.public_ref,
             record.kind,
-            receiver or (record.payment.public_ref if record.payment else ""),
+            receiver or _money_of(record),
             phone(record.msisdn, whole=wish.whole_phones),
             money(record.amount_cents),
             money(record.charge_cents),
@@ -137,6 +138,11 @@ def _money_out(wish: Wish) -> Iterator[Row]:
             record.approver.email if record.approver else "",
             record.reason,
         )
+
+
+def _money_of(record: Disbursement) -> str:
+    """Name the money that a refund sends back."""
+    return record.payment.public_ref if record.payment else record.receipt_back or ""
 
 
 def _ledger(wish: Wish) -> Iterator[Row]:

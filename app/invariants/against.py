@@ -49,7 +49,7 @@ def against_ledger(moved: Mapping[str, int]) -> Iterator[Violation]:
             yield Violation(rule, payment.public_ref, told)
     for name in moved.keys() - seen:
         by_hand = select(Credit.amount_cents).where(
-            Credit.receipt == name, Credit.account.is_not(None)
+            Credit.receipt == name, Credit.payment_id.is_(None)
         )
         if db.session.scalar(by_hand) != moved[name]:
             yield Violation(rule, name, f"moved {kes(moved[name])} that nobody is credited")

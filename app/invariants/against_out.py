@@ -129,7 +129,7 @@ def _may_be_of(movement: Movement, record: Disbursement) -> bool:
     Our own id does not travel with a reversal, nor with B2C v1.
     """
     if record.channel == Channel.REVERSAL:
-        receipt = record.payment.mpesa_receipt if record.payment else None
+        receipt = record.receipt_back
         return receipt is not None and movement.original_receipt == receipt
     same = (movement.phone, movement.amount_cents) == (record.msisdn, record.amount_cents)
     return same and movement.original_receipt is None
@@ -148,7 +148,8 @@ def _problems(record: Disbursement, own: list[Movement]) -> Iterator[Violation]:
 
 
 def _differences(record: Disbursement, movement: Movement) -> Iterator[Violation]:
-    if movement.phone != record.msisdn:
+    # Money paid by hand is reversed to whoever paid it, and nobody has told the number.
+    if record.msisdn and movement.phone != record.msisdn:
         told = f"was asked for to {masked(record.msisdn)}, and left to {masked(movement.phone)}"
         yield Violation(RULE, record.public_ref, told)
     if movement.amount_cents != record.amount_cents:

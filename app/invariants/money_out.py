@@ -102,6 +102,26 @@ def refunded_is_not_more_than_paid() -> Iterator[Violation]:
         yield Violation(rule, row.public_ref, told)
 
 
+def refunded_is_not_more_than_came() -> Iterator[Violation]:
+    """The same for money that was paid by hand, with what went back once a payment owned it."""
+    of_payment = aliased(Credit)
+    money = func.coalesce(Disbursement.credit_id, of_payment.id)
+    back = (
+        select(money.label("money"), func.sum(Disbursement.amount_cents).label("cents"))
+        .outerjoin(of_payment, of_payment.payment_id == Disbursement.payment_id)
+        .where(Disbursement.status.not_in(NOT_PAID), Disbursement.kind == Kind.REFUND)
+        .group_by(money)
+        .having(func.count(Disbursement.credit_id) > 0)
+        .subquery()
+    )
+    more = select(Credit.id, Credit.amount_cents, back.c.cents).join(
+        back, back.c.money == Credit.id
+    )
+    for row in db.session.execute(more.where(back.c.cents > Credit.amount_cents)):
+        told = f"is {kes(row.amount_cents)}, and {kes(int(row.cents))} go back"
+        yield Violation("I3 refunded is not more than came", f"credit {row.id}", told)
+
+
 def nothing_out_is_stuck() -> Iterator[Violation]:
     """I5: whatever is not over is due some time, or stands before a person."""
     rule = "I5 nothing is stuck"
@@ -160,6 +180,7 @@ CHECKS: tuple[Check, ...] = (
     paid_to_the_number_on_file,
     agreed_to_by_another,
     refunded_is_not_more_than_paid,
+    refunded_is_not_more_than_came,
     nothing_out_is_stuck,
     every_change_out_is_written_down,
     the_ledger_tells_the_same,
@@ -172,10 +193,10 @@ def _expected() -> dict[Account, int]:
     came = _sum(select(func.sum(Credit.amount_cents)))
     waiting = and_(Credit.standing != Standing.EXACT, _WAITS_FOR_A_DECISION)
     unplaced = _sum(select(func.sum(Credit.amount_cents)).where(waiting))
+    paid_back = _out(OutStatus.COMPLETED)
     unplaced_back = _sum(
-        _out(OutStatus.COMPLETED).join(Credit, Credit.payment_id == Disbursement.payment_id),
-        waiting,
-    )
+        paid_back.join(Credit, Credit.payment_id == Disbursement.payment_id), waiting
+    ) + _sum(paid_back.join(Credit, Credit.id == Disbursement.credit_id), waiting)
     back = _sum(_out(OutStatus.COMPLETED), Disbursement.kind == Kind.REFUND)
     charges = _sum(select(func.sum(Disbursement.charge_cents)))
     return {

@@ -39,7 +39,7 @@ PROMPT: Final[tuple[Refusal, ...]] = (
     ProviderUnavailable,
 )
 #: What may go wrong where money is asked back.
-MONEY_BACK: Final[tuple[Refusal, ...]] = (InvalidAmount, NotFound, Conflict)
+MONEY_BACK: Final[tuple[Refusal, ...]] = (InvalidAmount, AmountTooLow, NotFound, Conflict)
 
 #: What each code means, whichever dialect says it. A new code fails a test until it is here.
 MEANINGS: Final[dict[str, str]] = {

@@ -277,7 +277,8 @@ def _write_order(
     )
     session.add(order)
     session.flush()
-    placed = f"{kes(order.total_cents)} for {len(lines)} lines"
+    count = len(lines)
+    placed = f"{kes(order.total_cents)} for {count} line{'' if count == 1 else 's'}"
     note(session, order.id, OrderEvent.PLACED, "", order.status, f"person {person_id}", placed)
     return order
 

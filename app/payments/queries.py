@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -34,15 +35,41 @@ def amount_paid_cents(session: Session, order_id: int) -> int:
 
 
 def paid_by_hand(order_id: int) -> Sequence[Credit]:
-    """Return what was sent to the paybill for an order and is no prompt's, newest first."""
+    """Return an order's money that is no prompt's, newest first: sent to the paybill, known from a
+    statement, or assigned by a person.
+    """
     return db.session.scalars(
         select(Credit)
-        .where(
-            Credit.order_id == order_id, Credit.payment_id.is_(None), Credit.account.is_not(None)
-        )
+        .where(Credit.order_id == order_id, Credit.payment_id.is_(None))
         .order_by(Credit.id.desc())
         .limit(_MOST_ATTEMPTS)
     ).all()
+
+
+@dataclass
+class Money:
+    """What there is of money about one order: newest attempts and credits without one first."""
+
+    attempts: list[Payment] = field(default_factory=list)
+    by_hand: list[Credit] = field(default_factory=list)
+    paid_cents: int = 0
+
+
+def money_of(orders: Sequence[Order]) -> dict[int, Money]:
+    """Return the money of each of these orders by its id, with as many questions as for one."""
+    found = {order.id: Money() for order in orders}
+    most = _MOST_ATTEMPTS * len(found)
+    attempts = select(Payment).where(Payment.order_id.in_(found)).order_by(Payment.id.desc())
+    for payment in db.session.scalars(attempts.limit(most)):
+        found[payment.order_id].attempts.append(payment)
+    of_orders = Credit.order_id.in_(found)
+    unprompted = select(Credit).where(of_orders, Credit.payment_id.is_(None))
+    for credit in db.session.scalars(unprompted.order_by(Credit.id.desc()).limit(most)):
+        found[credit.order_id or 0].by_hand.append(credit)
+    sums = select(Credit.order_id, func.sum(Credit.amount_cents)).where(of_orders)
+    for order_id, cents in db.session.execute(sums.group_by(Credit.order_id)):
+        found[order_id or 0].paid_cents = int(cents)
+    return found
 
 
 def attempts_of(order: Order) -> Sequence[Payment]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, or_, select, text
+from sqlalchemy.orm import joinedload
 
 from app.core.clock import for_people, now
 from app.core.money import kes
@@ -142,6 +143,7 @@ def _money(limit: int) -> Iterator[Question]:
     waiting = (
         select(Credit)
         .where(Credit.standing != Standing.EXACT, Credit.decided_at.is_(None))
+        .options(joinedload(Credit.order).lazyload(Order.lines))
         .order_by(Credit.id)
         .limit(limit)
     )
@@ -180,7 +182,9 @@ def _typed(account: str) -> str:
 
 def _paybill(limit: int) -> Iterator[Question]:
     """Find news of payments by hand that one proof alone speaks for, or nobody can read."""
-    waiting = select(C2bNotice).where(C2bNotice.state == NoticeState.DOUBTED)
+    # Proven money that cannot be placed is tried again and again, and no secret.
+    stuck = (C2bNotice.state == NoticeState.WAITING) & (C2bNotice.tries >= MOST_TRIES)
+    waiting = select(C2bNotice).where(or_(C2bNotice.state == NoticeState.DOUBTED, stuck))
     for notice in db.session.scalars(waiting.order_by(C2bNotice.id).limit(limit)):
         yield Question(
             "paybill_doubted",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.orm import Session
 
+from app.core.clock import now
 from app.core.money import kes
 from app.payments.evidence import Evidence, Outcome
 from app.payments.models import Credit, Payment
+from app.payments.paybill.models import C2bNotice, NoticeState
 from app.payments.timeline import flag, note
 
 #: Put before a person: what was settled by hand has lost its receipt to another payment.
@@ -56,18 +58,47 @@ def _set_receipt(
 def learn_receipt(session: Session, payment: Payment, outcome: Outcome) -> str | None:
     """Fill in the receipt of a payment that a query confirmed before its callback came.
 
-    A callback with both proofs also corrects one that came with less.
+    A callback with both proofs also corrects one that came with less, or by the paybill's road:
+    then that was other money, which is placed anew.
     """
-    proven = outcome.evidence is Evidence.PROVEN_CALLBACK
-    corrects = proven and payment.evidence != Evidence.PROVEN_CALLBACK
     if not outcome.receipt or outcome.receipt == payment.mpesa_receipt:
         return None
-    if payment.mpesa_receipt and not corrects:
+    if payment.mpesa_receipt and not _corrects(session, payment, outcome):
         return "ignored: the payment has another receipt"
     if is_taken(session, payment.id, outcome):
         return "ignored: that receipt belongs to another payment"
+    if _is_unmatched(session, outcome.receipt):
+        return "ignored: that receipt's money waits for its order"
+    _place_anew(session, payment.mpesa_receipt)
     _set_receipt(session, payment, outcome.receipt, "receipt_learned", outcome.actor)
     return "receipt learned"
+
+
+def _corrects(session: Session, payment: Payment, outcome: Outcome) -> bool:
+    if outcome.evidence is not Evidence.PROVEN_CALLBACK:
+        return False
+    by_paybill = select(C2bNotice.id).where(_proven_news_of(payment.mpesa_receipt)).limit(1)
+    is_weaker = payment.evidence != Evidence.PROVEN_CALLBACK
+    return is_weaker or session.scalar(by_paybill) is not None
+
+
+def _place_anew(session: Session, receipt: str | None) -> None:
+    """Have the paybill's sweep find another place for money that was taken for a prompt's own."""
+    session.execute(
+        update(C2bNotice)
+        .where(_proven_news_of(receipt))
+        .values(state=NoticeState.WAITING, next_try_at=now(), credit_id=None)
+    )
+
+
+def _proven_news_of(receipt: str | None) -> ColumnElement[bool]:
+    return and_(C2bNotice.receipt == receipt, C2bNotice.evidence.is_not(None))
+
+
+def _is_unmatched(session: Session, receipt: str) -> bool:
+    unassigned = Credit.payment_id.is_(None) & Credit.order_id.is_(None)
+    query = select(Credit.id).where(Credit.receipt == receipt, unassigned)
+    return session.scalar(query) is not None
 
 
 def learn_amount(session: Session, payment: Payment, outcome: Outcome) -> str | None:

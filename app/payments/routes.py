@@ -13,7 +13,6 @@ from app.core.clock import iso_seconds
 from app.core.errors import Conflict, NotFound, PaymentInProgress
 from app.core.money import shillings_number
 from app.core.reading import page_of, parse
-from app.extensions import db
 from app.openapi import (
     Answer,
     Moment,
@@ -122,7 +121,9 @@ def place_order() -> ResponseReturnValue:
 def list_orders() -> ResponseReturnValue:
     page, per_page = page_of(request)
     found, total = orders.list_orders(require_person(), page, per_page)
-    answer = OrdersAnswer(results=[_told(order) for order in found], total=total, page=page)
+    money = payments.money_of(found)
+    results = [_told(order, money[order.id]) for order in found]
+    answer = OrdersAnswer(results=results, total=total, page=page)
     return jsonify(answer.model_dump())
 
 
@@ -145,9 +146,9 @@ def cancel_order(order_id: str) -> ResponseReturnValue:
     return jsonify(_told(payments.cancel_order(order_id, require_person())).model_dump())
 
 
-def _told(order: Order) -> OrderAnswer:
-    attempts = payments.attempts_of(order)
-    paid_cents = payments.amount_paid_cents(db.session(), order.id)
+def _told(order: Order, money: payments.Money | None = None) -> OrderAnswer:
+    money = money or payments.money_of([order])[order.id]
+    attempts, paid_cents = money.attempts, money.paid_cents
     telling = payments.telling_attempt(attempts)
     return OrderAnswer(
         id=str(order.uuid),
@@ -164,7 +165,7 @@ def _told(order: Order) -> OrderAnswer:
         or order.review_reason is not None
         or any(attempt.needs_review for attempt in attempts),
         payments=[
-            *(_by_hand(credit) for credit in payments.paid_by_hand(order.id)),
+            *(_by_hand(credit) for credit in money.by_hand),
             *(_attempt(attempt) for attempt in attempts),
         ],
         created_at=iso_seconds(order.created_at),

@@ -16,10 +16,12 @@ from app.payments.engine import check_now
 from app.payments.initiate import initiate, readable_phone, start, with_token
 from app.payments.models import Payment
 from app.payments.queries import (
+    Money,
     amount_paid_cents,
     attempts_of,
     find_payment,
     live_attempt,
+    money_of,
     paid_by_hand,
     telling_attempt,
     timeline_of,
@@ -28,6 +30,7 @@ from app.payments.settle import external_status
 from app.settings.service import callback_url
 
 __all__ = [
+    "Money",
     "ReceiptView",
     "amount_paid_cents",
     "attempts_of",
@@ -38,6 +41,7 @@ __all__ = [
     "find_payment",
     "initiate",
     "live_attempt",
+    "money_of",
     "paid_by_hand",
     "readable_phone",
     "receipt_for",

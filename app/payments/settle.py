@@ -171,6 +171,8 @@ def _credit(session: Session, payment: Payment, order: Order, outcome: Outcome) 
         flag(session, payment, RECEIPT_REUSED, outcome.actor, "its receipt is another payment's")
     standing = standing_of(payment, order, outcome)
     event = _success_event(payment, standing, outcome)
+    # The credit comes first: the news that ``move`` stages tells what was received.
+    record_credit(session, payment, standing, outcome)
     move(
         session,
         payment.id,
@@ -184,7 +186,6 @@ def _credit(session: Session, payment: Payment, order: Order, outcome: Outcome) 
         next_check_at=None,
         **_common(payment, outcome),
     )
-    record_credit(session, payment, standing, outcome)
     _update_order(session, order, standing, outcome.actor)
     return str(event)
 

@@ -153,7 +153,8 @@ def _resolve(
 
 
 def _readable(why: str) -> str:
-    words = why.strip()
+    """Return a reason as it is kept: a number that somebody typed into it is masked."""
+    words = redact(why.strip())
     if not words or len(words) > MOST_WORDS:
         raise ValidationError(f"Say why, in 1 to {MOST_WORDS} characters.")
     return words

@@ -108,7 +108,9 @@ def _outs_like(row: Told) -> Sequence[Disbursement]:
     query = (
         select(Disbursement)
         .outerjoin(Payment, Payment.id == Disbursement.payment_id)
-        .outerjoin(Credit, Credit.payment_id == Payment.id)
+        .outerjoin(
+            Credit, or_(Credit.payment_id == Payment.id, Credit.id == Disbursement.credit_id)
+        )
         .where(
             Disbursement.receipt.is_(None),
             Disbursement.amount_cents == row.cents,

@@ -74,8 +74,8 @@ def upload(file_name: str, data: bytes, person: Person) -> PayoutRun:
         session.add(run)
         session.flush()
         subject = f"run {run.uuid}"
-        audit.record(session, person, "run.uploaded", subject, file=run.name, rows=run.rows)
         _forget_oldest_drafts(session)
+        audit.record(session, person, "run.uploaded", subject, file=run.name, rows=run.rows)
     return run
 
 

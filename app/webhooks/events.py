@@ -134,6 +134,7 @@ def _money_out(session: Session, update: dict[str, Any]) -> dict[str, Any]:
         "currency": "KES",
         "receipt": record.receipt,
         "payment": record.payment.public_ref if record.payment else None,
+        "paid_by_hand": record.credit.receipt if record.credit else None,
         "supplier_id": str(record.supplier.uuid) if record.supplier else None,
         "phone": masked(record.msisdn),
     }

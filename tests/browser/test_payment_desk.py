@@ -93,6 +93,7 @@ def test_a_payment_is_found_explained_and_taken_out(
     assert {"summary.html", "MANIFEST.txt"} <= set(archive.namelist())
     page.goto("/admin/payments?q=0708374149")
     page.get_by_role("link", name="Export these").click()
+    expect(page.get_by_role("heading", name="Export", exact=True)).to_be_visible()
     look(page, "desk-exports")
     with page.expect_download() as taken:
         page.get_by_role("button", name="Download as CSV").click()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -70,6 +71,16 @@ class Buyer:
             time.sleep(0.1)
         return page
 
+    def submits(self, path: str, **form: str) -> str:
+        """Send a form that leads on, and return the path where it leads."""
+        address = self._root + path
+        headers = self._headers | {"Accept": "text/html", "Origin": self._root}
+        answer = requests.post(
+            address, data=form, headers=headers, allow_redirects=False, timeout=20
+        )
+        assert answer.status_code == 303, answer.text
+        return answer.headers["Location"]
+
     def paid(self, order: dict[str, Any]) -> dict[str, Any]:
         """Wait, for a bounded time, until an order is paid, and return it."""
         deadline = time.monotonic() + SECONDS
@@ -121,3 +132,36 @@ def test_a_mistyped_account_waits_for_a_person_with_a_suggestion(shop: LiveShop)
     assert _simulate(shop, f"/phones/{PHONE}/pay", body)["status"] == "completed"
     assert order["reference"] in owner.reads("/admin", typed)
     assert buyer.see(order)["status"] == "pending"
+
+
+def test_what_was_paid_twice_by_hand_goes_back_to_the_phone_that_paid(shop: LiveShop) -> None:
+    """The second money is set aside by a person, and reversed by its receipt."""
+    buyer, owner = Buyer(shop), Buyer(shop, ADMIN)
+    order = buyer.order()
+    pay = {"shortcode": "174379", "account": order["reference"], "pin": "1234"}
+    before = _balance(shop)
+    first, second = (
+        _simulate(shop, f"/phones/{PHONE}/pay", pay | {"amount": order["total"]}) for _ in range(2)
+    )
+    buyer.paid(order)
+    assert _balance(shop) == before - 2 * order["total"]
+    queue = owner.reads("/admin", "The order was paid twice")
+    [credit] = set(re.findall(r"question-second_money-(\d+)", queue))
+    assert owner.submits(f"/admin/questions/set_aside/{credit}", why="One too many") == "/admin"
+    page = owner.reads(f"/admin/credits/{credit}", second["receipt"])
+    assert first["receipt"] not in page
+    key = re.findall(r'name="form_key" value="([^"]+)"', page)[0]
+    form = {"amount": str(order["total"]), "payer": "", "reason": "Paid twice", "form_key": key}
+    refund = owner.submits(f"/admin/credits/{credit}/refund", **form)
+    told = owner.reads(refund, "were sent back")
+    assert "Reversal: it is whole" in told
+    assert _balance(shop) == before - order["total"]
+    assert buyer.see(order)["status"] == "paid"
+    checked = shop.flask("check_invariants", "--ledger", shop.simulator_url)
+    assert checked.returncode == 0, checked.stdout
+
+
+def _balance(shop: LiveShop) -> int:
+    """Return what the payer's phone holds, in shillings."""
+    told = requests.get(f"{shop.simulator_url}/simulator/api/phones/{PHONE}", timeout=20)
+    return int(told.json()["balance"])

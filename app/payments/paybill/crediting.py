@@ -7,7 +7,7 @@ finds what stands by then.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -47,15 +47,17 @@ class Placed:
     waits: bool = False
 
 
-def place(news: C2bNews, evidence: Evidence, actor: str) -> Placed:
+def place(news: C2bNews, evidence: Evidence, actor: str, told_at: datetime) -> Placed:
     """Credit proven money, once. Its receipt and amount must be readable.
+
+    ``told_at`` is when the news came: it may have waited long for a proof.
 
     It may be the news of a prompt's own success. Then nothing is guessed: Daraja is asked about
     the prompt, which is settled by its own evidence.
     """
     if news.receipt is None or news.amount_cents is None:
         raise ValueError("only readable money can be placed")
-    found = persistently(lambda session: _place(session, news, evidence, actor))
+    found = persistently(lambda session: _place(session, news, evidence, actor, told_at))
     if isinstance(found, Placed):
         return found
     if found.is_settled:
@@ -64,12 +66,14 @@ def place(news: C2bNews, evidence: Evidence, actor: str) -> Placed:
     return Placed(f"perhaps the prompt {found.public_ref}: {asked}", found.order_id, waits=True)
 
 
-def _place(session: Session, news: C2bNews, evidence: Evidence, actor: str) -> Placed | Payment:
+def _place(
+    session: Session, news: C2bNews, evidence: Evidence, actor: str, told_at: datetime
+) -> Placed | Payment:
     known = session.scalar(select(Credit).where(Credit.receipt == news.receipt))
     if known is not None:
         return Placed("repeated: its receipt is credited", known.order_id, known.id)
     prompt = prompt_of(session, news)
-    if prompt is not None and _decides_by_itself(prompt):
+    if prompt is not None and _decides_by_itself(prompt, told_at):
         return prompt
     order_id = order_of_account(session, news.account)
     if order_id is None:
@@ -82,10 +86,10 @@ def _place(session: Session, news: C2bNews, evidence: Evidence, actor: str) -> P
     return _credit(session, order, news, evidence, actor)
 
 
-def _decides_by_itself(prompt: Payment) -> bool:
+def _decides_by_itself(prompt: Payment, told_at: datetime) -> bool:
     """Tell whether the prompt was paid without a receipt, or may yet say how it ended."""
     if prompt.is_settled:
-        return (prompt.completed_at or prompt.created_at) > now() - LATEST_RECEIPT
+        return (prompt.completed_at or prompt.created_at) > told_at - LATEST_RECEIPT
     patient_until = prompt.prompt_expires_at + timedelta(seconds=PATIENCE_SECONDS)
     return prompt.is_live and now() < patient_until
 

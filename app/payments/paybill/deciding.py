@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlalchemy import select
+from sqlalchemy.orm import joinedload
 
 from app.accounts.models import Person
 from app.audit.service import record
 from app.core.errors import Conflict, NotFound, ValidationError
 from app.extensions import db
+from app.orders.models import Order
 from app.payments.evidence import Evidence
 from app.payments.paybill import inbox
 from app.payments.paybill.models import C2bNotice, NoticeState
@@ -47,7 +49,8 @@ def put_aside(notice_id: int, person: Person, why: str) -> str:
 
 def page(before: int | None = None) -> Sequence[C2bNotice]:
     """Return the newest news about the paybill, or what is older than ``before``."""
-    query = select(C2bNotice).where(C2bNotice.kind == inbox.CONFIRMATION)
+    orders = joinedload(C2bNotice.order).lazyload(Order.lines)
+    query = select(C2bNotice).where(C2bNotice.kind == inbox.CONFIRMATION).options(orders)
     if before is not None:
         query = query.where(C2bNotice.id < before)
     return db.session.scalars(query.order_by(C2bNotice.id.desc()).limit(PAGE_ROWS)).all()

@@ -204,7 +204,8 @@ def _doubt(notice: C2bNotice, news: C2bNews, learned: dict[str, Any]) -> str:
 
 def _settle(notice: C2bNotice, news: C2bNews) -> str:
     notice_id, evidence = notice.id, Evidence(notice.evidence or Evidence.PROVEN_CALLBACK)
-    placed = place(news, evidence, f"daraja: C2B notice {notice_id}")
+    actor = f"daraja: C2B notice {notice_id}"
+    placed = place(news, evidence, actor, notice.received_at)
     ids = {"order_id": placed.order_id, "credit_id": placed.credit_id}
     if not placed.waits:
         return _close(notice_id, NoticeState.DONE, placed.verdict, **ids)
@@ -232,3 +233,8 @@ def _note_failure(notice_id: int, error: Exception) -> None:
         notice.tries += 1
         notice.next_try_at = now() + pause_after(notice.tries)
         notice.verdict = f"not acted on yet, tried {notice.tries}x: {type(error).__name__}"
+        if notice.state == NoticeState.NEW and notice.tries >= MOST_TRIES:
+            # The sweep leaves it alone from now on. What anybody may have sent is nobody's work.
+            is_proven = notice.origin_proven or notice.token_proven
+            notice.state = NoticeState.DOUBTED if is_proven else NoticeState.IGNORED
+            notice.next_try_at = None

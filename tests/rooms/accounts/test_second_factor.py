@@ -254,7 +254,21 @@ def _approve(shop: Shop, who: Account) -> TestResponse:
     return shop.client().post(path, json={}, headers=who.headers)
 
 
-@pytest.mark.parametrize("deed", [_add_supplier, _approve, _refund])
+def _change_settings(shop: Shop, who: Account) -> TestResponse:
+    headers = who.headers | {"Origin": "http://localhost"}
+    return shop.client().post("/admin/settings/mpesa_shortcode", data={}, headers=headers)
+
+
+def _give_role(shop: Shop, who: Account) -> TestResponse:
+    headers = who.headers | {"Origin": "http://localhost"}
+    path = "/admin/people/00000000-0000-4000-8000-000000000000/role"
+    return shop.client().post(path, data={"role": "admin", "why": "x"}, headers=headers)
+
+
+DEEDS = [_add_supplier, _approve, _refund, _change_settings, _give_role]
+
+
+@pytest.mark.parametrize("deed", DEEDS)
 def test_where_it_is_wanted_nobody_moves_money_without(
     shop: Shop, owner: Account, deed: Deed
 ) -> None:
@@ -262,7 +276,7 @@ def test_where_it_is_wanted_nobody_moves_money_without(
     plain = Account(owner.id, owner.email, login(shop, owner).get_json()["access_token"], "")
     refused = deed(shop, plain)
     assert refused.status_code == 403
-    assert refused.get_json()["details"]["set_up"] == SETUP
+    assert SETUP in refused.text
     assert shop.client().get("/api/suppliers", headers=plain.headers).status_code == 200
     phone, _codes = set_up(shop, plain)
     assert deed(shop, plain).status_code not in (401, 403)

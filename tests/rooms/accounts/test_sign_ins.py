@@ -85,6 +85,16 @@ def test_a_password_that_is_not_changed_leaves_everything(
     assert is_open(shop, login(shop, shopper))
 
 
+def test_guessing_the_present_password_is_slowed_down(shop: Shop, shopper: Account) -> None:
+    """Whoever finds a browser that is signed in must not learn the password there."""
+    desk = Desk(shop, shopper)
+    guess = {"present": "perhaps it is this", "password": ANOTHER}
+    answers = [desk.send("/account/password", **guess).status_code for _ in range(11)]
+    assert answers == [400] * 10 + [429]
+    right = guess | {"present": PASSWORD}
+    assert desk.send("/account/password", **right).status_code == 429
+
+
 def test_when_it_was_last_seen_is_written_now_and_then(shop: Shop, shopper: Account) -> None:
     def seen() -> str:
         found = re.findall(

@@ -95,6 +95,15 @@ def test_older_rows_are_reached_by_the_key_of_the_last(shop: Shop, desk: Desk) -
     assert desk.read(onward).count('<li id="row-') == 10
 
 
-@pytest.mark.parametrize("query", ["day=yesterday", "before=x", "before=99999999999999999999"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "day=yesterday",
+        "day=0001-01-01",
+        "day=9999-12-31",
+        "before=x",
+        "before=99999999999999999999",
+    ],
+)
 def test_a_filter_that_cannot_be_read_is_told(desk: Desk, query: str) -> None:
     assert desk.open(f"{PAGE}?{query}").status_code == 400

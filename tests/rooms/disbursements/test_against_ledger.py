@@ -9,11 +9,28 @@ import pytest
 from click.testing import Result
 from requests_mock import Mocker
 
+from app.accounts.models import Person
+from app.core.clock import now
+from app.disbursements import credit_refunds, engine
 from app.disbursements.machine import Verdict, conclude
 from app.disbursements.models import Disbursement
+from app.extensions import db
+from app.mpesa.c2b import C2bNews
+from app.payments.evidence import Evidence
+from app.payments.paybill.crediting import place
 from tests.support.app import Account, Shop
 from tests.support.daraja import FakeDaraja, refuse
 
+HAND_MONEY = C2bNews(
+    transaction_type="Pay Bill",
+    receipt="UKL7HAND01",
+    amount_cents=150_000,
+    amount_problem=None,
+    account="NOSUCHREF",
+    msisdn="2547 ***** 111",
+    shortcode="174379",
+    first_name="JANE",
+)
 ROOT = "http://ledger.test"
 PHONE = "254722000111"
 CHARGE = 22.4
@@ -172,6 +189,21 @@ def test_a_nameless_request_is_found_by_number_and_amount_and_only_once(
     assert "AG_2 moved KES 5,000 that nobody has asked for" in done.output
     other = asked(shop, mocker, moved(unknown, **first, amount=4999))
     assert "AG_1 moved KES 4,999 that nobody has asked for" in other.output
+
+
+def test_a_reversal_of_money_paid_by_hand_may_go_to_whichever_phone_paid_it(
+    shop: Shop, admin: Account, mocker: Mocker
+) -> None:
+    with shop.app.app_context():
+        credit_id = place(HAND_MONEY, Evidence.PROVEN_CALLBACK, "a test", now()).credit_id or 0
+        person = db.session.get_one(Person, admin.id)
+        asked_back = credit_refunds.ask(credit_id, person, None, "Paid twice")
+        record = shop.paid_out(engine.send_now(asked_back))
+    came = [{"checkout_request_id": None, "receipt": "UKL7HAND01", "amount": 1500}]
+    back = moved(record, msisdn=PHONE, charge=0, original_receipt="UKL7HAND01")
+    assert "left to" not in asked(shop, mocker, back, came=came).output
+    wrong = asked(shop, mocker, back | {"amount": 1499}, came=came)
+    assert f"{record.public_ref} is KES 1,500, and KES 1,499 left" in wrong.output
 
 
 def test_a_reversal_of_which_no_answer_came_is_found_by_what_it_took_back(

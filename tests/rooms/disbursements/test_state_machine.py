@@ -31,13 +31,16 @@ from hypothesis.strategies._internal.featureflags import FeatureFlags
 from app.accounts.models import Person
 from app.accounts.tokens import access_token
 from app.core import outbox
-from app.core.errors import LipaError
-from app.disbursements import deciding
+from app.core.errors import Conflict, LipaError, ValidationError
+from app.disbursements import credit_refunds, deciding, engine
 from app.disbursements.models import Disbursement
 from app.disbursements.states import NOT_PAID, SENT, UNSENT, OutStatus
 from app.extensions import db, limiter
 from app.ledger.models import Account as Books
+from app.mpesa.c2b import C2bNews
 from app.payments import provider
+from app.payments.evidence import Evidence
+from app.payments.paybill.crediting import place
 from tests.support.app import Account, Shop
 from tests.support.bank import DECLINED, FATES, MOODS, PAID, ROADS, Bank, Request
 from tests.support.dying import dying
@@ -52,6 +55,17 @@ CALM_ROUNDS = 6
 FLOAT_CENTS = 1_200_000
 PRICE = 5000
 NUMBERS = ("0722000111", "0733000222", "0744000333")
+HAND_PAYER = "254712345678"
+HAND_MONEY = C2bNews(
+    transaction_type="Pay Bill",
+    receipt="UKL7HAND01",
+    amount_cents=PRICE * 100,
+    amount_problem=None,
+    account="NOSUCHREF",
+    msisdn="2547 ***** 678",
+    shortcode="174379",
+    first_name="JANE",
+)
 
 SEND_DEATHS = (
     "before app.disbursements.sending._claim",
@@ -102,7 +116,7 @@ class MoneyOutMachine(RuleBasedStateMachine):
         refund_limit=st.sampled_from([None, 1000]),
     )
     def the_shop_opens(self, version: str, limit: int | None, refund_limit: int | None) -> None:
-        """With two suppliers, and two payments that came in."""
+        """With two suppliers, two payments that came in, and money that was paid by hand."""
         self.clock = self.world.enter_context(time_machine.travel(BEGIN, tick=False))
         wait = mock.patch("app.disbursements.engine.RESULT_WAIT_SECONDS", 0.0)
         self.world.enter_context(wait)
@@ -118,6 +132,8 @@ class MoneyOutMachine(RuleBasedStateMachine):
             self.shop.supplier(self.who(0), f"Supplier {n}", NUMBERS[n]) for n in (0, 1)
         ]
         self.payments = [self.shop.completed(self.who(2), price=PRICE) for _ in range(2)]
+        with self.shop.app.app_context():
+            self.by_hand = place(HAND_MONEY, Evidence.PROVEN_CALLBACK, "bank", BEGIN).credit_id or 0
         self.bank = Bank(self.shop, FLOAT_CENTS)
 
     # What happens.
@@ -154,6 +170,25 @@ class MoneyOutMachine(RuleBasedStateMachine):
         with self.dying(fate, dies):
             answer = self.shop.ask_refund(self.who(who), self.payments[payment], amount)
             assert answer.status_code in (200, 202, 409, 502), answer.text
+
+    @rule(
+        shillings=st.sampled_from([10, 2000, PRICE]),
+        who=st.integers(0, 1),
+        payer=st.sampled_from(["", HAND_PAYER]),
+        fate=FATE,
+        dies=seldom(SEND_DEATHS),
+    )
+    def what_was_paid_by_hand_is_asked_back(
+        self, shillings: int, who: int, payer: str, fate: str, dies: str | None
+    ) -> None:
+        with self.dying(fate, dies), self.shop.app.app_context():
+            person = db.session.get_one(Person, self.people[who].id)
+            try:
+                cents = shillings * 100
+                asked = credit_refunds.ask(self.by_hand, person, cents, "By hand", payer)
+            except (Conflict, ValidationError):
+                return
+            engine.send_now(asked)
 
     @rule(
         which=st.integers(0, 5),
@@ -233,6 +268,7 @@ class MoneyOutMachine(RuleBasedStateMachine):
             for request in requests:
                 assert request.cents == record.amount_cents
                 assert request.msisdn in (record.msisdn, None)
+                assert record.msisdn in (HAND_PAYER, "") or record.credit_id is None
             is_paid = [request.end for request in requests] == [PAID]
             if record.status == OutStatus.COMPLETED:
                 assert is_paid, f"{record.public_ref} is called paid"
@@ -272,7 +308,7 @@ class MoneyOutMachine(RuleBasedStateMachine):
         assert {record.status for record in records} <= waiting
         booked = self.shop.balances()
         assert booked.get(Books.IN_TRANSIT, 0) == 0
-        came = 2 * PRICE * 100
+        came = 3 * PRICE * 100
         assert booked.get(Books.MPESA, 0) == came - self.bank.moved_cents
         assert sum(booked.values()) == 0
 

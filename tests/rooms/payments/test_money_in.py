@@ -217,6 +217,9 @@ def test_unmatched_money_pays_the_order_that_a_person_assigns_it_to(
     decide(shop, admin, "assign", question.subject_id, order=str(order["number"]))
     now = shop.order_now(shopper, order)
     assert (now["status"], now["amount_paid"], now["amount_due"]) == ("paid", 1500, 0)
+    [told] = now["payments"]
+    assert (told["transaction_id"], told["status"], told["amount"]) == (None, "completed", 1500)
+    assert told["receipt"], "every credit is told, whatever brought it"
     assert shop.questions() == []
 
 

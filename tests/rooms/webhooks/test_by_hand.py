@@ -25,3 +25,14 @@ def test_money_by_hand_is_told_with_its_receipt_and_its_order(
     part, whole = (data for _, data in told)
     assert (part["order_id"], part["received"], part["standing"]) == (order["id"], 500, "short")
     assert (whole["status"], whole["receipt"]) == ("paid", "UKL7ZZ99ZZ")
+
+
+def test_a_prompt_s_success_is_told_with_what_was_received(
+    keyed: Shop, owner: Account, shopper: Account, listening: Listening
+) -> None:
+    add(keyed, owner, listening.url)
+    keyed.completed(shopper, price=1500)
+    while turn(keyed):
+        pass
+    [told] = [heard.body["data"] for heard in listening.heard]
+    assert (told["status"], told["amount"], told["received"]) == ("completed", 1500, 1500)
