@@ -21,10 +21,11 @@ from app.core.money import kes
 from app.core.statements import rows_changed
 from app.core.unit_of_work import transaction
 from app.disbursements import postings
-from app.disbursements.models import Disbursement
+from app.disbursements.models import Disbursement, Kind
 from app.disbursements.states import NOT_PAID, SENT, OutEvent, OutStatus, target_of
 from app.disbursements.timeline import flag, note, remark
 from app.mpesa.out_codes import ALREADY_REVERSED, DECLINED, OutOutcome
+from app.payments import credits
 from app.payments.signals import announcement_staged
 
 #: The topic of news about money out, and the name of its Socket.IO event.
@@ -164,6 +165,13 @@ def _pay(session: Session, record: Disbursement, verdict: Verdict) -> str:
             session, record, "paid_unsent", verdict.actor, f"{verdict.words}, while it was waiting"
         )
         return "before a person: paid, but it was not sent"
+    if record.kind == Kind.REFUND:
+        credits.note_returned(
+            session,
+            payment_id=record.payment_id,
+            credit_id=record.credit_id,
+            cents=record.amount_cents,
+        )
     if late:
         # Somebody may have paid again by now.
         why = f"paid although it had ended as {source}"

@@ -24,6 +24,7 @@ from app.orders.models import Order, OrderEntry
 from app.orders.states import ORDER_EDGES, OrderStatus
 from app.payments.inbox import MOST_TRIES
 from app.payments.models import Credit, InboxMessage, Payment, TimelineEntry
+from app.payments.queries import kept_cents
 from app.payments.schedule import LONGEST_PROMPT_SECONDS, QUIET_SECONDS
 from app.payments.states import EDGES, LIVE, Standing, Status
 
@@ -70,7 +71,7 @@ def no_receipt_twice() -> Iterator[Violation]:
 def paid_is_paid() -> Iterator[Violation]:
     """I3: an order is paid when its credits reach its total, or a person is asked about it."""
     rule = "I3 paid means paid in full"
-    total = func.coalesce(func.sum(Credit.amount_cents), 0)
+    total = kept_cents()
     sums = (
         select(Order.id, Order.status, Order.total_cents, total.label("paid"))
         .outerjoin(Credit, Credit.order_id == Order.id)

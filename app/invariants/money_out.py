@@ -84,6 +84,22 @@ def agreed_to_by_another() -> Iterator[Violation]:
         yield Violation(rule, record.public_ref, "left without another person's yes")
 
 
+def what_went_back_is_written_at_its_money() -> Iterator[Violation]:
+    """Each credit says of itself what its completed refunds come to."""
+    rule = "I3 what went back is written at its money"
+    of_it = or_(Disbursement.credit_id == Credit.id, Disbursement.payment_id == Credit.payment_id)
+    back = (
+        select(func.coalesce(func.sum(Disbursement.amount_cents), 0))
+        .where(of_it, Disbursement.status == OutStatus.COMPLETED)
+        .correlate(Credit)
+        .scalar_subquery()
+    )
+    query = select(Credit.id, Credit.returned_cents, back.label("back"))
+    for row in db.session.execute(query.where(Credit.returned_cents != back)):
+        told = f"says {kes(row.returned_cents)} went back, and {kes(row.back)} did"
+        yield Violation(rule, f"credit {row.id}", told)
+
+
 def refunded_is_not_more_than_paid() -> Iterator[Violation]:
     """A payment's refunds together are not more than what it brought."""
     rule = "I3 refunded is not more than paid"
@@ -179,6 +195,7 @@ CHECKS: tuple[Check, ...] = (
     paid_at_most_once,
     paid_to_the_number_on_file,
     agreed_to_by_another,
+    what_went_back_is_written_at_its_money,
     refunded_is_not_more_than_paid,
     refunded_is_not_more_than_came,
     nothing_out_is_stuck,

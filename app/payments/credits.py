@@ -31,6 +31,20 @@ def standing_of(payment: Payment, order: Order, outcome: Outcome) -> Standing:
     return Standing.LATE if closed else Standing.SECOND
 
 
+def note_returned(
+    session: Session, *, payment_id: int | None, credit_id: int | None, cents: int
+) -> None:
+    """Write down that so much of a payment's credit, or of another one, has gone back."""
+    of_it = Credit.payment_id == payment_id if payment_id else Credit.id == credit_id
+    gone = Credit.returned_cents + cents
+    session.execute(
+        update(Credit)
+        .where(of_it)
+        .values(returned_cents=gone)
+        .execution_options(synchronize_session="fetch")
+    )
+
+
 def record_credit(session: Session, payment: Payment, standing: Standing, outcome: Outcome) -> None:
     """Write down once what a payment brought, or take over what stood there unmatched.
 

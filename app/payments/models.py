@@ -143,6 +143,8 @@ class Credit(Model):
     phone: Mapped[str | None] = mapped_column(String(64))
     #: What the payer typed at the paybill; None where a prompt brought the money.
     account: Mapped[str | None] = mapped_column(String(64))
+    #: What of it has gone back, by every refund that was paid. Money out keeps this.
+    returned_cents: Mapped[int] = mapped_column(BigId, default=0, server_default="0")
     standing: Mapped[str] = mapped_column(String(16))
     evidence: Mapped[str] = mapped_column(String(32))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models import Person
 from app.core.errors import NotFound
 from app.extensions import db
 from app.orders.models import Order
+from app.orders.states import OrderStatus
 from app.payments.models import Credit, Payment, TimelineEntry
 from app.payments.states import LIVE
 
@@ -27,11 +28,19 @@ def live_attempt(session: Session, order_id: int) -> Payment | None:
 
 
 def amount_paid_cents(session: Session, order_id: int) -> int:
-    """Return what has come in for an order: the sum of its credits, never a flag."""
-    total = select(func.coalesce(func.sum(Credit.amount_cents), 0)).where(
-        Credit.order_id == order_id
-    )
+    """Return what an order has been paid: the sum of its credits, never a flag.
+
+    While it is not paid in full, what has gone back counts no more, and is due again. A refund of
+    an order that was paid is a record of its own, and the order was paid all the same.
+    """
+    total = select(kept_cents()).join(Order).where(Credit.order_id == order_id)
     return int(session.scalar(total) or 0)
+
+
+def kept_cents() -> ColumnElement[int]:
+    """Sum up credits, joined to their orders, as ``amount_paid_cents`` counts them."""
+    gone = case((Order.status == OrderStatus.PAID, 0), else_=Credit.returned_cents)
+    return func.coalesce(func.sum(Credit.amount_cents - gone), 0)
 
 
 def paid_by_hand(order_id: int) -> Sequence[Credit]:
@@ -66,7 +75,7 @@ def money_of(orders: Sequence[Order]) -> dict[int, Money]:
     unprompted = select(Credit).where(of_orders, Credit.payment_id.is_(None))
     for credit in db.session.scalars(unprompted.order_by(Credit.id.desc()).limit(most)):
         found[credit.order_id or 0].by_hand.append(credit)
-    sums = select(Credit.order_id, func.sum(Credit.amount_cents)).where(of_orders)
+    sums = select(Credit.order_id, kept_cents()).join(Order).where(of_orders)
     for order_id, cents in db.session.execute(sums.group_by(Credit.order_id)):
         found[order_id or 0].paid_cents = int(cents)
     return found
