@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from sqlalchemy import delete, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.alerts.checks import CHECKS, MOST_FINDINGS, Finding
 from app.alerts.models import AlertRow, Heartbeat
 from app.alerts.service import SWEEP, in_words
 from app.core.clock import iso_seconds, now
-from app.core.statements import rows_changed
+from app.core.statements import insert_or_nothing, rows_changed
 from app.core.unit_of_work import after_commit, transaction
 from app.extensions import db
 from app.webhooks import delivery
@@ -65,23 +64,15 @@ def look() -> None:
 
 def _take_round() -> bool:
     """Tell whether this round is ours: of many who ask within ROUND, one hears yes."""
-    mine = (
-        update(Heartbeat)
-        .where(Heartbeat.name == SWEEP, Heartbeat.at <= now() - ROUND)
-        .values(at=now())
-    )
-    try:
-        with transaction() as session:
-            if rows_changed(session, mine):
-                return True
-            beat = session.get(Heartbeat, SWEEP, populate_existing=True)
-            # A clock that was set back would else stop the watch until it has caught up.
-            if beat is not None and beat.at <= now() + ROUND:
-                return False
-            session.merge(Heartbeat(name=SWEEP, at=now()))
+    with transaction() as session:
+        moment = now()
+        # A clock that was set back would else stop the watch until it has caught up.
+        due = or_(Heartbeat.at <= moment - ROUND, Heartbeat.at > moment + ROUND)
+        mine = update(Heartbeat).where(Heartbeat.name == SWEEP, due).values(at=moment)
+        if rows_changed(session, mine) == 1:
             return True
-    except IntegrityError:
-        return False
+        first = {"name": SWEEP, "at": moment}
+        return insert_or_nothing(session, Heartbeat, first, key=["name"]) is not None
 
 
 def _raise(session: Session, finding: Finding) -> None:

@@ -17,16 +17,15 @@ def rows_changed(session: Session, statement: Executable) -> int:
     return cast("CursorResult[Any]", session.execute(statement)).rowcount
 
 
-def insert_or_nothing(
-    session: Session, model: Any, values: dict[str, Any], key: list[str]
-) -> int | None:
+def insert_or_nothing(session: Session, model: Any, values: dict[str, Any], key: list[str]) -> Any:
     """Insert a row unless one with the same unique ``key`` stands there.
 
-    Returns the new row's id, or None. One statement decides, the same on SQLite and PostgreSQL,
-    so that of two callers at the same moment exactly one gets an id. (The row count of such an
-    INSERT is not told on PostgreSQL.)
+    Returns the new row's primary key, or None. One statement decides, the same on SQLite and
+    PostgreSQL, so that of two callers at the same moment exactly one gets a key. (The row count
+    of such an INSERT is not told on PostgreSQL.)
     """
     dialect = session.get_bind().dialect.name
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     statement = insert(model.__table__).values(**values).on_conflict_do_nothing(index_elements=key)
-    return session.execute(statement.returning(model.__table__.c.id)).scalar()
+    (primary,) = model.__table__.primary_key
+    return session.execute(statement.returning(primary)).scalar()

@@ -352,7 +352,6 @@ def test_no_page_about_money_out_is_wider_than_its_screen(
 
 
 EVERY_PAGE = (
-    "/admin",
     "/admin/suppliers",
     "/admin/suppliers/new",
     "/admin/payouts",

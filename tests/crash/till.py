@@ -104,6 +104,8 @@ class Till:
             assert time.monotonic() < deadline, f"never got there: {self.shop.log_tail()}"
             time.sleep(LOOK_EVERY_SECONDS)
             self.shop.sweep()
+        if not self.shop.is_running:
+            return
         # A sweep is a process of its own: if that is what died, the server lives on.
         with suppress(TimeoutError):
             self.shop.wait_for_death(DYING_SECONDS)

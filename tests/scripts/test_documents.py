@@ -65,7 +65,9 @@ def test_the_table_of_settings_names_every_setting_and_no_other() -> None:
 
 
 def test_every_flask_command_of_the_readme_exists(tmp_path: Path) -> None:
-    commands = set(re.findall(r"`\.venv/bin/flask ([a-z_]+(?: (?:create|upgrade))?)", README))
+    commands = set(
+        re.findall(r"`\.venv/bin/flask ([a-z0-9_]+(?: (?:create|upgrade|register))?)", README)
+    )
     assert commands
     app = create_app(explicit_settings(database_url=f"sqlite:///{tmp_path / 'lipa.db'}"))
     flask = FlaskGroup(create_app=lambda: app)

@@ -269,10 +269,10 @@ def test_what_a_shop_holds_is_shown_and_set(daraja: Daraja):
 
 def test_the_weather_is_shown(daraja: Daraja):
     assert "Calm" in page(daraja, "/simulator/conditions")
-    daraja.weather(chances={"push_500": 0.25}, payers={"pays": 1}, payer_seconds=[0, 0])
+    daraja.weather(chances={"no_callback": 0.25}, payers={"pays": 1}, payer_seconds=[0, 0])
     daraja.prompt(new_msisdn())
     eventually(lambda: "pays 100 %, 1 so far" in text_of(page(daraja, "/simulator/conditions")))
-    assert "push_500 25 %, " in text_of(page(daraja, "/simulator/conditions"))
+    assert "no_callback 25 %, " in text_of(page(daraja, "/simulator/conditions"))
 
 
 def test_a_new_world_begins_by_a_button_with_a_seed_or_without(daraja: Daraja):

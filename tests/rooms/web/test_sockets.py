@@ -36,8 +36,10 @@ def _newest_sign_in(person: Person) -> UUID:
 
 
 @pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def at_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Look before each piece of news, and let nobody in who is left from another test."""
+    # Socket.IO serves the application that was made last, which may have been another test's.
+    realtime.install(shop.app, shop.app.extensions["lipa_settings"])
     monkeypatch.setattr(realtime, "LOOK_AGAIN_SECONDS", 0.0)
     monkeypatch.setattr(realtime, "_listening", {})
 
