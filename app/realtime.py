@@ -51,6 +51,8 @@ def install(app: Flask, settings: Settings) -> None:
     """Bind Socket.IO to the application: WebSocket only, at most MAX_SOCKETS of them."""
     global _sockets
     _sockets = threading.BoundedSemaphore(settings.max_sockets)
+    # Flask-SocketIO keeps the queue of an application made before in this process; ours may differ.
+    socketio.server_options.pop("client_manager", None)
     socketio.init_app(
         app,
         async_mode="threading",

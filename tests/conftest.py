@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.services.engines import pytest_collection_modifyitems, pytest_report_header
 from tests.services.fixtures import chromium_path, postgres_server, redis_server
 from tests.services.network import network_guard, stays_on_this_machine
 from tests.services.summary import pytest_terminal_summary
@@ -10,6 +11,8 @@ __all__ = [
     "chromium_path",
     "network_guard",
     "postgres_server",
+    "pytest_collection_modifyitems",
+    "pytest_report_header",
     "pytest_terminal_summary",
     "redis_server",
     "stays_on_this_machine",
