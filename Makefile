@@ -8,10 +8,10 @@ COMPILE := $(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11
 	--generate-hashes --no-annotate --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run test chaos bench smoke flask screenshots draw lint lock clean
+.PHONY: help setup dev run test chaos bench smoke flask screenshots draw translations lint lock clean
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: ## Make the environment and .env, without starting anything
 	@sh scripts/install.sh requirements.txt
@@ -51,6 +51,9 @@ screenshots: dev ## Take the README's pictures from the running product
 
 draw: dev ## Draw the states of docs/architecture.md again from the code
 	@PYTHONPATH=. $(PYTHON) scripts/draw_states.py
+
+translations: dev ## Take new texts into the Swahili catalogue, and list what is untranslated
+	@PYTHONPATH=. $(PYTHON) scripts/translations.py
 
 lint: dev ## Check style and types
 	@$(PYTHON) -m ruff check .

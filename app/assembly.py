@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy.engine import make_url
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import commands, hosts, monitoring, realtime, web
+from app import commands, hosts, languages, monitoring, realtime, web
 from app.accounts import csrf, tokens
 from app.accounts.own_pages import own_pages
 from app.accounts.pages import account_pages
@@ -179,6 +179,7 @@ def register_rooms(app: Flask, settings: Settings) -> None:
         health_api,
         metrics_api,
         openapi_api,
+        languages.language_doors,
     ):
         app.register_blueprint(blueprint)
     if not settings.is_production:
@@ -196,6 +197,7 @@ def install_layers(app: Flask, settings: Settings) -> None:
     hosts.guard(app)
     csrf.protect(app)
     web.install(app)
+    languages.install(app)
     app.wsgi_app = tokens.EitherScheme(app.wsgi_app)  # type: ignore[method-assign]
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

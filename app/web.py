@@ -22,7 +22,6 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from app.accounts.guard import current_person
-from app.core.clock import for_people
 from app.core.errors import (
     Busy,
     LipaError,
@@ -33,9 +32,9 @@ from app.core.errors import (
     UnsupportedMediaType,
     ValidationError,
 )
-from app.core.money import kes
 from app.core.reading import is_clean
 from app.extensions import db
+from app.languages import in_readers_language
 from app.mpesa.phone import masked
 from app.orders.cart import Cart
 
@@ -75,7 +74,7 @@ def install(app: Flask) -> None:
     app.before_request(_refuse_unclean_text)
     app.after_request(_add_headers)
     app.context_processor(_for_every_template)
-    app.jinja_env.filters.update(shillings=kes, nairobi=for_people, shown_phone=masked)
+    app.jinja_env.filters.update(shown_phone=masked)
 
 
 def answer_error(error: LipaError) -> ResponseReturnValue:
@@ -85,17 +84,25 @@ def answer_error(error: LipaError) -> ResponseReturnValue:
             "error.html",
             status=error.status,
             title=_title(error.status),
-            message=error.message,
+            message=in_readers_language(error.message),
             hint=None,
         )
         response = make_response(body, error.status)
     else:
-        response = make_response(jsonify(error.body()), error.status)
+        response = make_response(jsonify(_body_of(error)), error.status)
     if error.retry_after_seconds:
         response.headers["Retry-After"] = str(error.retry_after_seconds)
     if isinstance(error, Unauthorized):
         response.headers["WWW-Authenticate"] = 'Bearer realm="lipa", JWT realm="lipa"'
     return response
+
+
+def _body_of(error: LipaError) -> dict[str, object]:
+    """Return the error's body; what one of our pages asks for is said as the page would say it."""
+    body = error.body()
+    if not request.path.startswith(API_PREFIXES):
+        body["error"] = body["message"] = in_readers_language(error.message)
+    return body
 
 
 def _answer_http_exception(error: HTTPException) -> ResponseReturnValue:

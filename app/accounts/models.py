@@ -26,6 +26,8 @@ class Person(Model):
     phone: Mapped[str | None] = mapped_column(String(12))
     password_hash: Mapped[str] = mapped_column(String(255))
     role: Mapped[str] = mapped_column(String(16), default=Role.SHOPPER)
+    #: The code of the language that this person has chosen; None for what the browser asks for.
+    language: Mapped[str | None] = mapped_column(String(8))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
     #: Since when this person may not sign in; None for everybody else.
     suspended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from flask import Blueprint, flash, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from app.accounts import people, second_factor, service, sign_ins
+from app.accounts.addresses import own_address
 from app.accounts.guard import current_person, open_to_all
 from app.accounts.models import Person
 from app.accounts.tokens import put_in_browser, sign_in_of_request, take_from_browser
@@ -123,15 +124,6 @@ def _welcome(person: Person, *, second_factor: bool = False) -> ResponseReturnVa
 
 def _onward() -> Response:
     return redirect(own_address(request.values.get("next")), 303)
-
-
-def own_address(wanted: str | None) -> str:
-    """Return where to go next: a path of this shop, or its front page for anything else."""
-    if not wanted or not wanted.startswith("/") or wanted.startswith(("//", "/\\")):
-        return "/"
-    parts = urlsplit(wanted)
-    clean = wanted.isprintable() and "\\" not in wanted and not parts.scheme and not parts.netloc
-    return wanted if clean else "/"
 
 
 def _sign_in_page(email: str = "", problem: str | None = None) -> str:

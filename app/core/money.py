@@ -52,3 +52,13 @@ def kes(cents: int, *, decimals: bool = False) -> str:
     if decimals or rest:
         return f"KES {sign}{shillings:,}.{rest:02d}"
     return f"KES {sign}{shillings:,}"
+
+
+class Kes(int):
+    """Cents inside a sentence (see ``texts.said``): a page writes them as its reader does."""
+
+    def __str__(self) -> str:
+        return kes(self)
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from app.accounts.pages import own_address
+from app.accounts.addresses import own_address
 from tests.support.app import PASSWORD, PHONE, Account, Shop
 
 SAME = {"Origin": "http://localhost"}

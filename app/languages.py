@@ -1,0 +1,109 @@
+"""Which language a page speaks, and how it says words, money and time in it.
+
+Programs are answered in English, as the documents of the API promise. A page speaks the language
+that was chosen in this browser, else the one that its reader's account names, else the first of
+ours that the browser asks for.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from babel.dates import format_datetime
+from flask import Blueprint, Flask, Response, redirect, request, session
+from flask.typing import ResponseReturnValue
+from flask_babel import Babel, get_locale, gettext, refresh
+
+from app.accounts.addresses import own_address
+from app.accounts.guard import current_person, open_to_all
+from app.accounts.models import Person
+from app.core.clock import for_people, nairobi
+from app.core.errors import ValidationError
+from app.core.money import Kes, kes
+from app.core.texts import Said
+from app.core.unit_of_work import transaction
+
+#: What each calls itself, the first of them for whoever asks for none of ours.
+LANGUAGES = {"en": "English", "sw": "Kiswahili"}
+DEFAULT = "en"
+
+language_doors = Blueprint("language_doors", __name__)
+
+
+def install(app: Flask) -> None:
+    """Let pages speak their reader's language."""
+    app.config["BABEL_DEFAULT_LOCALE"] = DEFAULT
+    Babel(app, locale_selector=chosen)
+    app.jinja_env.policies["ext.i18n.trimmed"] = True
+    app.jinja_env.filters.update(shillings=money, nairobi=moment, said=in_readers_language)
+    app.context_processor(lambda: {"language": language(), "languages": LANGUAGES})
+    app.after_request(_name_language)
+
+
+def chosen() -> str:
+    """Return the code of the language that this request's page is to speak."""
+    picked = session.get("language")
+    if picked in LANGUAGES:
+        return str(picked)
+    person = current_person()
+    if person is not None and person.language in LANGUAGES:
+        return str(person.language)
+    return request.accept_languages.best_match(list(LANGUAGES), DEFAULT) or DEFAULT
+
+
+def language() -> str:
+    """Return the code of the language that is spoken here; English outside of a request."""
+    locale = get_locale()
+    return locale.language if locale else DEFAULT
+
+
+def in_readers_language(text: str) -> str:
+    """Say what somebody has ``said`` or ``marked`` again, in the language of this page."""
+    if not text:
+        return text
+    if not isinstance(text, Said):
+        return str(gettext(text))
+    values = {name: _in_place(value) for name, value in text.values.items()}
+    return str(gettext(text.template)).format(**values)
+
+
+def _in_place(value: object) -> object:
+    if isinstance(value, Kes):
+        return money(value)
+    return in_readers_language(value) if isinstance(value, str) else value
+
+
+def money(cents: int, *, decimals: bool = False) -> str:
+    """Write cents for this page's reader: ``KES 1,500``, and ``Ksh 1,500`` in Swahili."""
+    written = kes(cents, decimals=decimals)
+    return written.replace("KES", "Ksh", 1) if language() == "sw" else written
+
+
+def moment(when: datetime) -> str:
+    """Write a moment in Nairobi's time: ``21 Nov 2026, 16:05``."""
+    if language() == DEFAULT:
+        return for_people(when)
+    return format_datetime(nairobi(when).replace(tzinfo=None), "d MMM y, HH:mm", locale=language())
+
+
+@language_doors.post("/language")
+@open_to_all
+def choose() -> ResponseReturnValue:
+    """Speak another language from now on: in this browser, and to whoever is signed in."""
+    wanted = request.form.get("language", "")
+    if wanted not in LANGUAGES:
+        raise ValidationError("Choose one of these languages: en, sw.")
+    session["language"] = wanted
+    person = current_person()
+    if person is not None:
+        with transaction() as unit:
+            unit.get_one(Person, person.id).language = wanted
+    refresh()
+    return redirect(own_address(request.form.get("next")), 303)
+
+
+def _name_language(response: Response) -> Response:
+    if response.mimetype == "text/html":
+        response.headers.setdefault("Content-Language", language())
+        response.vary.update(["Accept-Language", "Cookie"])
+    return response
