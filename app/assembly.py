@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy.engine import make_url
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import commands, hosts, languages, monitoring, realtime, web
+from app import commands, hosts, languages, monitoring, realtime, static_files, web
 from app.accounts import csrf, tokens
 from app.accounts.own_pages import own_pages
 from app.accounts.pages import account_pages
@@ -18,6 +18,7 @@ from app.accounts.people_pages import people_pages
 from app.accounts.routes import auth_api
 from app.admin.books_pages import books_pages
 from app.admin.catalogue_pages import catalogue_pages
+from app.admin.claim_pages import admin_claim_pages
 from app.admin.close_pages import close_pages
 from app.admin.credit_pages import admin_credit_pages
 from app.admin.export_pages import export_pages
@@ -34,6 +35,8 @@ from app.audit import models as _audit_models  # noqa: F401  (registers its tabl
 from app.audit.pages import audit_pages
 from app.config import Settings
 from app.core import unit_of_work
+from app.customer.desk_pages import customer_desk
+from app.customer.pages import customer_pages
 from app.dialects.courses import courses_dialect
 from app.dialects.payment_api import payment_api_dialect, payment_api_trials
 from app.dialects.shop import shop_dialect
@@ -54,11 +57,16 @@ from app.monitoring.routes import metrics_api
 from app.openapi.routes import openapi_api
 from app.orders.pages import shop_pages
 from app.orders.routes import shop_api
+from app.payments import link_models as _link_models  # noqa: F401  (registers its tables)
 from app.payments import provider
+from app.payments.claims import models as _claim_models  # noqa: F401  (registers its table)
+from app.payments.claims.pages import claim_pages
+from app.payments.link_pages import link_pages
 from app.payments.pages import payment_pages
 from app.payments.paybill import models as _paybill_models  # noqa: F401  (registers its tables)
 from app.payments.paybill.doors import paybill_doors
 from app.payments.routes import orders_api
+from app.receipts.pages import receipt_pages
 from app.reconciliation import models as _statement_models  # noqa: F401  (registers its tables)
 from app.schema import MIGRATIONS
 from app.settings import models as _settings_models  # noqa: F401  (registers its table)
@@ -143,12 +151,18 @@ def register_rooms(app: Flask, settings: Settings) -> None:
     for blueprint in (
         shop_pages,
         payment_pages,
+        link_pages,
+        claim_pages,
+        receipt_pages,
         account_pages,
         own_pages,
+        customer_pages,
         people_pages,
+        customer_desk,
         audit_pages,
         admin_pages,
         admin_credit_pages,
+        admin_claim_pages,
         admin_order_pages,
         admin_payment_pages,
         settlement_pages,
@@ -191,6 +205,8 @@ def register_rooms(app: Flask, settings: Settings) -> None:
 
 
 def install_layers(app: Flask, settings: Settings) -> None:
+    # The first to be installed is the last to see an answer, and compresses it.
+    static_files.install(app, is_kept=not settings.debug)
     monitoring.watch_requests(app)
     if settings.debug:
         monitoring.tell_more()

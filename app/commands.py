@@ -23,6 +23,7 @@ from app.book_commands import callbacks, check_invariants
 from app.config import ROOT, Settings
 from app.core.errors import LipaError
 from app.core.unit_of_work import transaction
+from app.customer.commands import erase
 from app.extensions import db
 from app.jobs import WORKERS, Jobs, QueueAway
 from app.monitoring import configure_logging
@@ -42,6 +43,7 @@ DEMO_PEOPLE = (
 
 
 def register(app: Flask) -> None:
+    users.add_command(erase)
     app.cli.add_command(users)
     app.cli.add_command(prepare)
     app.cli.add_command(callback_url)

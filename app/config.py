@@ -131,6 +131,8 @@ class Settings(BaseSettings):
     open_checkout: bool | None = None
     phone_strict_dialects: bool = True
     stk_prompt_seconds: int = Field(default=60, ge=1, le=600)
+    #: So long after a prompt that no phone showed the page's own is sent once more; 0 for never.
+    ask_again_seconds: int = Field(default=30, ge=0, le=600)
     simulator_port: int = 5001
     simulator_embedded: bool = True
     embedded_worker: bool = True

@@ -9,6 +9,7 @@ from flask import Flask, current_app, request
 
 from app.config import Settings
 from app.core.errors import ValidationError
+from app.core.texts import marked
 from app.settings.service import settings
 from app.tunnel import NoTunnel, tunnel
 
@@ -16,7 +17,9 @@ ANY = "*"
 
 
 class UnknownHost(ValidationError):
-    message = "This shop does not answer under that name. Its names are set as ALLOWED_HOSTS."
+    message = marked(
+        "This shop does not answer under that name. Its names are set as ALLOWED_HOSTS."
+    )
 
 
 def guard(app: Flask) -> None:

@@ -15,6 +15,7 @@ from app.core import idempotency
 from app.core.errors import ProviderUnavailable, ValidationError
 from app.core.idempotency import Answer, Run
 from app.core.reading import whole_body
+from app.core.texts import said
 from app.limits import caller
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -52,7 +53,11 @@ def _checked(key: str) -> str:
     printable = all(" " <= character <= "~" for character in key)
     if not printable or not 1 <= len(key) <= MAX_KEY_LENGTH:
         raise ValidationError(
-            f"The header {KEY_HEADER} must be 1 to {MAX_KEY_LENGTH} printable ASCII characters.",
+            said(
+                "The header {name} must be 1 to {most} printable ASCII characters.",
+                name=KEY_HEADER,
+                most=MAX_KEY_LENGTH,
+            ),
             details={"field": KEY_HEADER},
         )
     return key

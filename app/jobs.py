@@ -31,12 +31,14 @@ from sqlalchemy.engine import URL, make_url
 
 from app.alerts.watch import sweep as watch
 from app.config import Settings
+from app.disbursements import claim_status, receipt_status
 from app.disbursements import engine as money_out
-from app.disbursements import receipt_status
 from app.disbursements.signals import turn_wanted
 from app.extensions import db
+from app.payments.claims.signals import claim_due
 from app.payments.engine import ask, look, sweep
-from app.payments.signals import check_wanted, payment_watched
+from app.payments.repeating import ask_again
+from app.payments.signals import check_wanted, payment_watched, repeat_wanted
 from app.reconciliation import reading
 from app.reconciliation.signals import work_wanted
 
@@ -58,6 +60,17 @@ _STORE_SECONDS = 0.8
 #: How long a worker waits inside the store for a task: less than that, so that silence is no fault.
 _TASK_WAIT_SECONDS = 0.4
 _COMPLAINT_PAUSE_SECONDS = 60
+
+
+#: What finds the work that is due, in the order in which it is done.
+_SWEEPS = (
+    sweep,
+    money_out.sweep,
+    receipt_status.sweep,
+    claim_status.sweep,
+    reading.sweep,
+    watch,
+)
 
 
 class QueueAway(Exception):
@@ -117,11 +130,15 @@ class Jobs:
         self._is_open = False
         self._ask = queue.task(name="ask")(self._in_context(ask))
         self._look = queue.task(name="look")(self._in_context(look))
+        self._ask_again = queue.task(name="ask_again")(self._in_context(ask_again))
+        self._check_claim = queue.task(name="check_claim")(self._in_context(claim_status.check))
         self._take_turn = queue.task(name="take_turn")(self._in_context(money_out.take_turn))
         self._read_statement = queue.task(name="read_statement")(self._in_context(reading.work))
         # The signal holds us weakly; the application's extensions keep us.
         check_wanted.connect(self.wake)
         payment_watched.connect(self.watch)
+        repeat_wanted.connect(self.repeat)
+        claim_due.connect(self.check_claim)
         turn_wanted.connect(self.take_turn)
         work_wanted.connect(self.read_statement)
 
@@ -149,6 +166,16 @@ class Jobs:
     def watch(self, _sender: Any, *, payment_id: int) -> None:
         """Have a payment that somebody watches asked about now. Losing this call does no harm."""
         self._enqueue(f"payment {payment_id}", lambda: self._look(payment_id))
+
+    def repeat(self, _sender: Any, *, payment_id: int, at: datetime) -> None:
+        """Have a prompt sent once more at a moment. Losing this call costs one sweep at most."""
+        work = partial(self._ask_again.schedule, args=(payment_id,), eta=at)
+        self._enqueue(f"payment {payment_id}", work)
+
+    def check_claim(self, _sender: Any, *, claim_id: int, at: datetime) -> None:
+        """Have a claimed code looked at at a moment. Losing this call costs one sweep at most."""
+        work = partial(self._check_claim.schedule, args=(claim_id,), eta=at)
+        self._enqueue(f"claim {claim_id}", work)
 
     def take_turn(self, _sender: Any, *, disbursement_id: int, at: datetime) -> None:
         """Have money out looked at at a moment. Losing this call costs one sweep at most."""
@@ -238,10 +265,7 @@ class Jobs:
 
     def _patrol(self) -> None:
         """Sweep now and each SWEEP_SECONDS, and see to it that the others are alive."""
-        sweeps = [
-            self._in_context(work)
-            for work in (sweep, money_out.sweep, receipt_status.sweep, reading.sweep, watch)
-        ]
+        sweeps = [self._in_context(work) for work in _SWEEPS]
         is_open = False
         while not self._ending.is_set():
             is_open = is_open or self._opened()

@@ -17,6 +17,10 @@ from app.settings.service import settings
 UNPROVEN_CALLBACKS = "60/minute"
 #: An account costs a slow hash and a row; nobody needs more of them from one address.
 REGISTRATIONS = "100/minute"
+#: Whoever has paid has one code to send, and whoever guesses must not get far.
+CLAIMS = "5/10 minutes"
+#: Nobody reads a page in another language every second.
+LANGUAGE_CHOICES = "60/minute"
 
 
 def caller() -> str:
@@ -63,6 +67,8 @@ _address_limit = limiter.shared_limit(
 registration_limit = limiter.shared_limit(
     REGISTRATIONS, scope="registration", key_func=_address, methods=["POST"]
 )
+claim_limit = limiter.shared_limit(CLAIMS, scope="claim", key_func=caller, methods=["POST"])
+language_limit = limiter.shared_limit(LANGUAGE_CHOICES, scope="language", key_func=caller)
 
 
 def sign_in_limit(view: Callable[..., Any]) -> Callable[..., Any]:

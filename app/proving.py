@@ -21,6 +21,7 @@ from app.audit.service import record
 from app.core.clock import now
 from app.core.errors import LipaError, ProviderUnavailable
 from app.core.statements import insert_or_nothing, rows_changed
+from app.core.texts import marked, said
 from app.core.unit_of_work import end_reads, transaction
 from app.disbursements import provider
 from app.disbursements.provider import NotConfigured
@@ -96,7 +97,7 @@ def prove(name: str, person: Person) -> Proof:
     try:
         ended = provable.attempt(keep)
     except (LipaError, MissingSettings, NotConfigured) as error:
-        ended = Try(BAD, str(error))
+        ended = Try(BAD, error.args[0])
     if ended.state != PENDING:
         keep(ended)
     return proof_of(provable)
@@ -114,11 +115,13 @@ def proof_of(provable: Provable) -> Proof:
         .execution_options(populate_existing=True)
     )
     if row is None:
-        return Proof(provable, "untried", "Not tried yet.")
+        return Proof(provable, "untried", marked("Not tried yet."))
     state, told = row.state, row.told
     if state == PENDING and row.proven_at < now() - timedelta(seconds=ANSWER_SECONDS):
         state = UNCLEAR
-        told = "Daraja took the question, and no answer came. Prove the callback address first."
+        told = marked(
+            "Daraja took the question, and no answer came. Prove the callback address first."
+        )
     is_elsewhere = row.environment != settings().mpesa_environment
     is_old = is_elsewhere or row.fingerprint != _fingerprint(provable)
     return Proof(provable, state, told, row.proven_by, row.proven_at, is_old)
@@ -145,13 +148,15 @@ def hear(token: str, raw: bytes) -> str | None:
 
 def _answer_told(code: str, description: str) -> Try:
     if code == "0":
-        return Try(GOOD, "M-Pesa has carried out a question by this initiator.")
-    told = f"M-Pesa says {code}: {description}"
+        return Try(GOOD, marked("M-Pesa has carried out a question by this initiator."))
+    told = said("M-Pesa says {code}: {words}", code=code, words=description)
     if DECLINED.get(code) == "credentials":
-        return Try(BAD, f"{told} Check the initiator's name, its password and the certificate.")
-    if DECLINED.get(code) == "not_permitted":
-        return Try(BAD, f"{told} Give the initiator the role for balances in the M-Pesa portal.")
-    return Try(UNCLEAR, told)
+        mend = marked("Check the initiator's name, its password and the certificate.")
+    elif DECLINED.get(code) == "not_permitted":
+        mend = marked("Give the initiator the role for balances in the M-Pesa portal.")
+    else:
+        return Try(UNCLEAR, told)
+    return Try(BAD, said("{told} {mend}", told=told, mend=mend))
 
 
 def _token(_: Keep) -> Try:
@@ -159,13 +164,18 @@ def _token(_: Keep) -> Try:
     try:
         mpesa().test_connection()
     except TokenRefused as error:
-        mend = "Copy consumer key and secret again, for this environment."
-        return Try(BAD, f"Daraja does not accept them (HTTP {error.status}). {mend}")
+        told = said(
+            "Daraja does not accept them (HTTP {status}). Copy consumer key and secret again, for "
+            "this environment.",
+            status=error.status,
+        )
+        return Try(BAD, told)
     except (MissingSettings, LipaError):
         raise
     except Exception as error:
-        return Try(UNCLEAR, f"Daraja did not answer ({type(error).__name__}). Try again.")
-    return Try(GOOD, "Daraja has given an access token.")
+        told = said("Daraja did not answer ({why}). Try again.", why=type(error).__name__)
+        return Try(UNCLEAR, told)
+    return Try(GOOD, marked("Daraja has given an access token."))
 
 
 def _passkey(_: Keep) -> Try:
@@ -173,15 +183,15 @@ def _passkey(_: Keep) -> Try:
     end_reads()
     answer = mpesa().query(_NO_PROMPT)
     if isinstance(answer, QueryFinal | QueryNotYet):
-        return Try(GOOD, "Daraja accepts the shortcode and passkey.")
+        return Try(GOOD, marked("Daraja accepts the shortcode and passkey."))
     told = answer.why.lower()
     if "merchant does not exist" in told:
-        return Try(BAD, "Daraja does not know this shortcode. Check MPESA_SHORTCODE.")
+        return Try(BAD, marked("Daraja does not know this shortcode. Check MPESA_SHORTCODE."))
     if "wrong credentials" in told:
-        return Try(BAD, "The passkey is not that of this shortcode. Copy it again.")
+        return Try(BAD, marked("The passkey is not that of this shortcode. Copy it again."))
     if "does not exist" in told or "invalid checkoutrequestid" in told:
-        return Try(GOOD, "Daraja accepts the shortcode and passkey.")
-    return Try(UNCLEAR, f"Daraja did not say: {answer.why}")
+        return Try(GOOD, marked("Daraja accepts the shortcode and passkey."))
+    return Try(UNCLEAR, said("Daraja did not say: {why}", why=answer.why))
 
 
 def _initiator(keep: Keep) -> Try:
@@ -189,29 +199,33 @@ def _initiator(keep: Keep) -> Try:
     out, root = provider.money_out(), public_root()
     token = secrets.token_urlsafe(32)
     # The answer may be faster than we are: its secret stands in the books before it is asked.
-    waiting = Try(PENDING, "Daraja was asked. The answer takes some seconds.", token)
+    waiting = Try(PENDING, marked("Daraja was asked. The answer takes some seconds."), token)
     keep(waiting)
     end_reads()
     answer = out.ask_balance(addresses(root, token))
     if isinstance(answer, OutAccepted):
         return waiting
-    return Try(BAD, f"Daraja did not take the question: {answer}")
+    return Try(BAD, said("Daraja did not take the question: {answer}", answer=str(answer)))
 
 
 def _certificate(_: Keep) -> Try:
     end_reads()
     provider.money_out().settings.credential()
-    return Try(GOOD, "The initiator's password can be encrypted for M-Pesa.")
+    return Try(GOOD, marked("The initiator's password can be encrypted for M-Pesa."))
 
 
 def _callback(_: Keep) -> Try:
     root = public_root()
     problem = reach.why_unreached(root)
     if problem is not None:
-        return Try(BAD, f"{root} does not lead to this shop: {problem}.")
+        told = said(
+            "{address} does not lead to this shop: {problem}.", address=root, problem=problem
+        )
+        return Try(BAD, told)
     if settings().is_simulator:
-        return Try(GOOD, f"{root} leads to this shop.")
-    return Try(GOOD, f"{root} leads to this shop, as seen from this machine.")
+        return Try(GOOD, said("{address} leads to this shop.", address=root))
+    told = said("{address} leads to this shop, as seen from this machine.", address=root)
+    return Try(GOOD, told)
 
 
 def _keep(provable: Provable, ended: Try, person: Person) -> None:
@@ -233,10 +247,10 @@ def _keep(provable: Provable, ended: Try, person: Person) -> None:
 
 def _fingerprint(provable: Provable) -> str:
     try:
-        said = "\x1f".join(str(part) for part in provable.of())
+        parts = "\x1f".join(str(part) for part in provable.of())
     except ProviderUnavailable as error:
-        said = str(error)
-    return hashlib.sha256(said.encode()).hexdigest()
+        parts = str(error)
+    return hashlib.sha256(parts.encode()).hexdigest()
 
 
 def _of_token() -> tuple[object, ...]:
@@ -267,36 +281,36 @@ def _of_callback() -> tuple[object, ...]:
 PROVABLES = (
     Provable(
         "token",
-        "Consumer key and secret",
-        "Fetches an access token from Daraja.",
+        marked("Consumer key and secret"),
+        marked("Fetches an access token from Daraja."),
         _token,
         _of_token,
     ),
     Provable(
         "passkey",
-        "Shortcode and passkey",
-        "Asks Daraja about a prompt that never was. Nobody's phone rings.",
+        marked("Shortcode and passkey"),
+        marked("Asks Daraja about a prompt that never was. Nobody's phone rings."),
         _passkey,
         _of_passkey,
     ),
     Provable(
         "callback",
-        "Callback address",
-        "Goes out and comes back by the public address.",
+        marked("Callback address"),
+        marked("Goes out and comes back by the public address."),
         _callback,
         _of_callback,
     ),
     Provable(
         "certificate",
-        "Certificate",
-        "Encrypts the initiator's password, as every payout does.",
+        marked("Certificate"),
+        marked("Encrypts the initiator's password, as every payout does."),
         _certificate,
         _of_initiator,
     ),
     Provable(
         "initiator",
-        "Initiator",
-        "Asks M-Pesa for the balance in the initiator's name. No money moves.",
+        marked("Initiator"),
+        marked("Asks M-Pesa for the balance in the initiator's name. No money moves."),
         _initiator,
         _of_initiator,
     ),

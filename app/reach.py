@@ -7,6 +7,7 @@ from itertools import islice
 
 import requests
 
+from app.core.texts import said
 from app.core.unit_of_work import end_reads
 
 #: An answer that travels through the internet, and back to this machine and out again.
@@ -30,4 +31,6 @@ def why_unreached(root: str) -> str | None:
         except (ValueError, RecursionError):
             health = None
     is_ours = isinstance(health, dict) and {"status", "environment", "problems"} <= set(health)
-    return None if is_ours else f"another program answers, or none (HTTP {answer.status_code})"
+    if is_ours:
+        return None
+    return said("another program answers, or none (HTTP {status})", status=answer.status_code)

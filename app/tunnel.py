@@ -26,6 +26,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.config import LOOPBACK, Settings, networks_of
 from app.core.errors import ProviderUnavailable
+from app.core.texts import marked, said
 from app.core.unit_of_work import end_reads
 from app.mpesa.origin import is_proven
 
@@ -54,7 +55,12 @@ class NoTunnel(ProviderUnavailable):
         self.problem = problem
         self.mend = mend
         super().__init__(
-            f"M-Pesa could not reach this shop, so nothing was sent or charged. {problem} {mend}"
+            said(
+                "M-Pesa could not reach this shop, so nothing was sent or charged. "
+                "{problem} {mend}",
+                problem=problem,
+                mend=mend,
+            )
         )
 
 
@@ -127,15 +133,20 @@ class Tunnel:
         public = [each for each in forwardings if _is_public(each.public)]
         if not public:
             raise NoTunnel(
-                f"The ngrok agent at {self._agent} has no https tunnel.", f"Start {start}."
+                said("The ngrok agent at {agent} has no https tunnel.", agent=self._agent),
+                said("Start {command}.", command=start),
             )
         roots = {each.public for each in public if self._is_here(each.upstream)}
         if not roots:
             other = public[0]
             raise NoTunnel(
-                f"The ngrok tunnel {other.public} leads to {other.upstream}, "
-                f"and this shop is at {self._settings.local_root}.",
-                f"Start {start} in its place, or give the shop that PORT.",
+                said(
+                    "The ngrok tunnel {public} leads to {upstream}, and this shop is at {here}.",
+                    public=other.public,
+                    upstream=other.upstream,
+                    here=self._settings.local_root,
+                ),
+                said("Start {command} in its place, or give the shop that PORT.", command=start),
             )
         return roots
 
@@ -167,8 +178,12 @@ class Tunnel:
                 break
         if found is None:
             raise NoTunnel(
-                f"What answers at {self._agent} is no ngrok agent (HTTP {status}).",
-                "Set NGROK_API_URL to what ngrok prints as its Web Interface.",
+                said(
+                    "What answers at {agent} is no ngrok agent (HTTP {status}).",
+                    agent=self._agent,
+                    status=status,
+                ),
+                marked("Set NGROK_API_URL to what ngrok prints as its Web Interface."),
             )
         return found
 
@@ -179,8 +194,15 @@ class Tunnel:
         except (OSError, HTTPException) as error:
             start = f"`ngrok http {self._settings.port}`"
             raise NoTunnel(
-                f"The ngrok agent does not answer at {self._agent} ({type(error).__name__}).",
-                f"Start {start}, or set NGROK_API_URL to what it prints as its Web Interface.",
+                said(
+                    "The ngrok agent does not answer at {agent} ({reason}).",
+                    agent=self._agent,
+                    reason=type(error).__name__,
+                ),
+                said(
+                    "Start {command}, or set NGROK_API_URL to what it prints as its Web Interface.",
+                    command=start,
+                ),
             ) from error
 
 

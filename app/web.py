@@ -16,6 +16,7 @@ from flask import (
     session,
 )
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from flask_limiter import RateLimitExceeded
 from gunicorn.http.errors import ParseException
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -33,6 +34,7 @@ from app.core.errors import (
     ValidationError,
 )
 from app.core.reading import is_clean
+from app.core.texts import marked, said
 from app.extensions import db
 from app.languages import in_readers_language
 from app.mpesa.phone import masked
@@ -61,7 +63,7 @@ _CONTENT_SECURITY_POLICY = "; ".join(
 class MethodNotAllowed(LipaError):
     code = "METHOD_NOT_ALLOWED"
     status = 405
-    message = "This address does not take that method."
+    message = marked("This address does not take that method.")
 
 
 def install(app: Flask) -> None:
@@ -122,7 +124,7 @@ def _translated(error: HTTPException) -> LipaError:
         _drain()
         most = request.max_content_length or 0
         return PayloadTooLarge(
-            f"The request is larger than {most:,} bytes, the most for this address."
+            said("The request is larger than {most:,} bytes, the most for this address.", most=most)
         )
     known: dict[int, type[LipaError]] = {
         401: Unauthorized,
@@ -164,7 +166,7 @@ def _answer_database_error(error: DBAPIError) -> ResponseReturnValue:
 
 def _answer_broken_body(_error: ParseException) -> ResponseReturnValue:
     # The server reads a body as we ask for it, so its complaint about the framing comes here.
-    return answer_error(ValidationError("The body is not framed as HTTP asks."))
+    return answer_error(ValidationError(marked("The body is not framed as HTTP asks.")))
 
 
 def _answer_accident(error: Exception) -> ResponseReturnValue:
@@ -178,7 +180,7 @@ def _refuse_unclean_text() -> None:
     # whoever keeps it (a callback's inbox) or passes it on (the simulator's front door).
     form = {} if request.path.startswith((*API_PREFIXES, "/simulator/")) else request.form
     if not all(is_clean(text) for text in (request.path, *request.args.values(), *form.values())):
-        raise ValidationError("The request has a NUL in a text.")
+        raise ValidationError(marked("The request has a NUL in a text."))
 
 
 def _wants_page() -> bool:
@@ -190,14 +192,15 @@ def _wants_page() -> bool:
 
 def _title(status: int) -> str:
     titles = {
-        401: "Sign in first",
-        403: "Not allowed",
-        404: "Not found",
-        413: "Too large",
-        429: "A little slower, please",
-        503: "Busy just now",
+        401: _("Sign in first"),
+        403: _("Not allowed"),
+        404: _("Not found"),
+        413: _("Too large"),
+        429: _("A little slower, please"),
+        503: _("Busy just now"),
     }
-    return titles.get(status, "That did not work" if status < 500 else "Something went wrong")
+    otherwise = _("That did not work") if status < 500 else _("Something went wrong")
+    return titles.get(status, otherwise)
 
 
 def _add_headers(response: Response) -> Response:

@@ -1,8 +1,8 @@
-"""Bring the Swahili catalogue up to date with what the pages and the program say.
+"""Bring the catalogues up to date with what the pages and the program say.
 
-Every text that is marked for translation is taken into ``app/translations``; one that nothing
-says any more is dropped; the catalogue is compiled. Texts that are still to be translated are
-printed, and their number is the exit code's cause: a catalogue with gaps is not done.
+Every text that is marked for translation is taken into each catalogue in ``app/translations``;
+one that nothing says any more is dropped; the catalogue is compiled. Texts that are still to be
+translated are printed, and make the exit code 1: a catalogue with gaps is not done.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
@@ -18,7 +19,7 @@ from babel.messages.pofile import read_po, write_po
 
 BEGUN = datetime(2026, 11, 21, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parent.parent
-FOLDER = ROOT / "app/translations/sw/LC_MESSAGES"
+TRANSLATIONS = ROOT / "app/translations"
 KEYWORDS = {**DEFAULT_KEYWORDS, "said": None, "marked": None}
 #: Where texts are, and what reads them. The simulator speaks to developers, in English.
 METHODS = [
@@ -41,14 +42,23 @@ def template() -> Catalog:
     return catalog
 
 
-def present() -> Catalog:
-    """Return the catalogue as it stands, brought up to date with the program."""
-    path = FOLDER / "messages.po"
+def languages() -> list[str]:
+    """Return the code of every language that has a folder for its catalogue."""
+    return sorted(path.name for path in TRANSLATIONS.iterdir() if path.is_dir())
+
+
+def folder(language: str) -> Path:
+    """Return where a language's catalogue is kept."""
+    return TRANSLATIONS / language / "LC_MESSAGES"
+
+
+def present(language: str = "sw") -> Catalog:
+    """Return the catalogue as it stands, or a new one, brought up to date with the program."""
+    path = folder(language) / "messages.po"
+    catalog = Catalog(locale=language, project="Lipa", charset="utf-8")
     if path.exists():
         with path.open("rb") as file:
-            catalog = read_po(file, locale="sw")
-    else:
-        catalog = Catalog(locale="sw", project="Lipa", charset="utf-8")
+            catalog = read_po(file, locale=language)
     catalog.update(template(), no_fuzzy_matching=True)
     catalog.obsolete.clear()
     return catalog
@@ -64,23 +74,31 @@ def _is_said(string: str | tuple[str, ...] | list[str] | None) -> bool:
 
 
 def write(catalog: Catalog) -> None:
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    # Today's date in the header would make every run a change.
-    catalog.creation_date = catalog.revision_date = BEGUN
-    with (FOLDER / "messages.po").open("wb") as file:
-        write_po(file, catalog, width=100, sort_output=True, include_lineno=False)
-    with (FOLDER / "messages.mo").open("wb") as file:
+    """Keep a catalogue, to be read by people and by the program."""
+    with (folder(str(catalog.locale)) / "messages.po").open("wb") as file:
+        write_readable(file, catalog)
+    with (folder(str(catalog.locale)) / "messages.mo").open("wb") as file:
         write_mo(file, catalog)
 
 
+def write_readable(file: BinaryIO, catalog: Catalog) -> None:
+    """Write the catalogue as it is kept in the repository: the same texts, the same bytes."""
+    # Today's date in the header would make every run a change.
+    catalog.creation_date = catalog.revision_date = BEGUN
+    write_po(file, catalog, width=100, sort_output=True, include_lineno=False)
+
+
 def main() -> int:
-    catalog = present()
-    write(catalog)
-    gaps = untranslated(catalog)
-    print(f"{len(catalog)} texts, {len(gaps)} not yet in Swahili")
-    for text in gaps:
-        print(f"  {text}")
-    return 1 if gaps else 0
+    missing = 0
+    for language in languages():
+        catalog = present(language)
+        write(catalog)
+        gaps = untranslated(catalog)
+        missing += len(gaps)
+        print(f"{language}: {len(catalog)} texts, {len(gaps)} not yet translated")
+        for text in gaps:
+            print(f"  {text}")
+    return 1 if missing else 0
 
 
 if __name__ == "__main__":

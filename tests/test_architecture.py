@@ -153,6 +153,11 @@ def test_payments_know_nothing_of_money_out() -> None:
     assert users(modules("payments"), "app.disbursements", "app.suppliers") == []
 
 
+def test_nobody_below_knows_receipts_or_a_customer_s_pages() -> None:
+    below = ("core", "mpesa", "accounts", "orders", "payments", "disbursements", "reconciliation")
+    assert users(modules(*below), "app.receipts", "app.customer") == []
+
+
 def test_the_simulator_can_be_taken_away() -> None:
     assert strays(modules("simulator"), "app.simulator", "app.mpesa.result_codes") == []
     outside = [path for path in modules() if APP / "simulator" not in path.parents]

@@ -15,6 +15,7 @@ from flask_wtf.csrf import generate_csrf, validate_csrf
 from wtforms.validators import ValidationError
 
 from app.core.errors import Forbidden
+from app.core.texts import marked
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _PROGRAM_PREFIXES = ("/api/", "/payments/", "/pay/")
@@ -35,8 +36,10 @@ def _check() -> None:
     if _same_origin() or _has_form_token():
         return
     raise Forbidden(
-        "This form did not come from our own page, or it is too old. "
-        "Open the page again and repeat; nothing was changed."
+        marked(
+            "This form did not come from our own page, or it is too old. "
+            "Open the page again and repeat; nothing was changed."
+        )
     )
 
 

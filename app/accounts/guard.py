@@ -19,13 +19,14 @@ from app.accounts.roles import MOVES_MONEY, May
 from app.accounts.tokens import sign_in_of_request
 from app.core.errors import Forbidden, Unauthorized
 from app.core.reading import prefers_json
+from app.core.texts import marked
 from app.settings.service import settings
 
 
 class SecondFactorNeeded(Forbidden):
     """Whoever moves money shows that it is them, by a code from their own phone."""
 
-    message = (
+    message = marked(
         "Whoever moves money signs in with a second factor. Set it up on your account's page, at "
         "/account/second-factor, or sign in again with its code. Nothing was done."
     )
@@ -61,7 +62,7 @@ def require(*any_of: May) -> Person:
     person = require_person()
     allowed = {what for what in any_of if person.may(what)}
     if not allowed:
-        raise Forbidden("Your role does not allow this. Ask the shop's owner.")
+        raise Forbidden(marked("Your role does not allow this. Ask the shop's owner."))
     if allowed <= MOVES_MONEY:
         _require_second_factor()
     return person
@@ -165,7 +166,7 @@ def staff_who(*any_of: May) -> str:
 
 def _to_sign_in() -> ResponseReturnValue:
     if prefers_json(request):
-        raise Unauthorized("You have been signed out. Sign in and try again.")
+        raise Unauthorized(marked("You have been signed out. Sign in and try again."))
     return redirect(f"/sign-in?next={quote(_page_to_return_to())}", 303)
 
 

@@ -31,6 +31,8 @@ class Person(Model):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
     #: Since when this person may not sign in; None for everybody else.
     suspended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: Since when nothing here says any more who this was; None for everybody else.
+    erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     #: The second factor's secret, sealed with SETTINGS_ENCRYPTION_KEY.
     totp_secret: Mapped[bytes | None] = mapped_column(LargeBinary)
     #: Since when the second factor counts; a secret without it was never confirmed by a code.
@@ -49,6 +51,10 @@ class Person(Model):
     @property
     def is_suspended(self) -> bool:
         return self.suspended_at is not None
+
+    @property
+    def is_erased(self) -> bool:
+        return self.erased_at is not None
 
     @property
     def is_staff(self) -> bool:

@@ -7,27 +7,49 @@ from uuid import UUID
 import segno
 from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from markupsafe import Markup
 
 from app.accounts import second_factor, service, sign_ins
 from app.accounts.guard import current_sign_in, require_person, signed_in_page
 from app.accounts.models import SignIn
 from app.accounts.programs import in_words
-from app.accounts.roles import MOVES_MONEY
+from app.accounts.roles import MOVES_MONEY, NAMES
 from app.core.errors import LipaError, NotFound, Unauthorized
+from app.core.texts import marked
 from app.extensions import db
+from app.mpesa.phone import as_typed
 from app.settings.service import settings
 
 own_pages = Blueprint("own_pages", __name__, url_prefix="/account")
 
 PAGE = "/account"
+SECURITY = "/account/security"
 SECOND_FACTOR = "/account/second-factor"
 
 
 @own_pages.get("")
 @signed_in_page
 def account() -> ResponseReturnValue:
-    return _page()
+    return _details_page()
+
+
+@own_pages.post("/details")
+@signed_in_page
+def change_details() -> ResponseReturnValue:
+    form = request.form
+    try:
+        service.change_details(require_person(), form.get("name", ""), form.get("phone"))
+    except LipaError as refusal:
+        return _details_page(refusal), refusal.status
+    flash(_("Your details are changed."), "notice")
+    return redirect(PAGE, 303)
+
+
+@own_pages.get("/security")
+@signed_in_page
+def security() -> ResponseReturnValue:
+    return _security_page()
 
 
 @own_pages.post("/password")
@@ -40,17 +62,17 @@ def change_password() -> ResponseReturnValue:
             require_person(), form.get("present", ""), form.get("password", ""), keep
         )
     except LipaError as refusal:
-        return _page(refusal), refusal.status
-    flash("Your password is changed. Everywhere else you are signed out.", "notice")
-    return redirect(PAGE, 303)
+        return _security_page(refusal), refusal.status
+    flash(_("Your password is changed. Everywhere else you are signed out."), "notice")
+    return redirect(SECURITY, 303)
 
 
 @own_pages.post("/sign-ins/end-others")
 @signed_in_page
 def end_others() -> ResponseReturnValue:
     ended = sign_ins.end_others(require_person().id, _this_sign_in().uuid)
-    flash(f"Signed out elsewhere: {ended}.", "notice")
-    return redirect(f"{PAGE}#sign-ins", 303)
+    flash(_("Signed out elsewhere: %(count)s.", count=ended), "notice")
+    return redirect(f"{SECURITY}#sign-ins", 303)
 
 
 @own_pages.post("/sign-ins/<uuid>/end")
@@ -61,9 +83,9 @@ def end_one(uuid: str) -> ResponseReturnValue:
     except ValueError:
         ended = False
     if not ended:
-        raise NotFound("There is no such sign-in of yours, or it has ended.")
-    flash("That sign-in has ended.", "notice")
-    return redirect(f"{PAGE}#sign-ins", 303)
+        raise NotFound(marked("There is no such sign-in of yours, or it has ended."))
+    flash(_("That sign-in has ended."), "notice")
+    return redirect(f"{SECURITY}#sign-ins", 303)
 
 
 @own_pages.get("/second-factor")
@@ -95,19 +117,38 @@ def confirm_second_factor() -> ResponseReturnValue:
     return render_template("accounts/recovery_codes.html", codes=codes)
 
 
-def _page(refusal: LipaError | None = None) -> str:
+def _details_page(refusal: LipaError | None = None) -> str:
     person = require_person()
-    here = _this_sign_in()
+    typed = request.form if refusal else {}
     return render_template(
         "accounts/account.html",
-        sign_ins=sign_ins.open_ones(person.id),
-        here=here.uuid,
-        in_words=in_words,
+        values={
+            "name": typed.get("name", person.name),
+            "phone": typed.get("phone", as_typed(person.phone)),
+        },
+        role=NAMES[person.role],
         moves_money=any(person.may(what) for what in MOVES_MONEY),
         is_wanted=settings().wants_second_factor,
-        problem=refusal.message if refusal else None,
-        problem_field=refusal.details.get("field") if refusal else None,
+        problems=_problems(refusal),
     )
+
+
+def _security_page(refusal: LipaError | None = None) -> str:
+    return render_template(
+        "accounts/security.html",
+        sign_ins=sign_ins.open_ones(require_person().id),
+        here=_this_sign_in().uuid,
+        in_words=in_words,
+        least=service.PASSWORD_MINIMUM,
+        problems=_problems(refusal),
+    )
+
+
+def _problems(refusal: LipaError | None) -> dict[str, str]:
+    """Return what is wrong by its field; ``form`` is for what is wrong with no field of it."""
+    if refusal is None:
+        return {}
+    return {str(refusal.details.get("field", "form")): refusal.message}
 
 
 def _second_factor_page(refusal: LipaError | None = None) -> str:
@@ -118,6 +159,7 @@ def _second_factor_page(refusal: LipaError | None = None) -> str:
         told=told,
         picture=_picture(told.address) if told else None,
         codes_left=second_factor.recovery_codes_left(db.session(), person),
+        codes=second_factor.RECOVERY_CODES,
         problem=refusal.message if refusal else None,
     )
 

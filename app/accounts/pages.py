@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from flask import Blueprint, flash, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from app.accounts import people, second_factor, service, sign_ins
@@ -56,7 +57,7 @@ def code() -> ResponseReturnValue:
     """Take the second step, the code, of whoever has given the right password just now."""
     person = _half_signed_in()
     if person is None:
-        flash("That took too long. Sign in again.", "error")
+        flash(_("That took too long. Sign in again."), "error")
         return redirect("/sign-in", 303)
     try:
         second_factor.check(person, request.form.get("otp", ""))
@@ -94,7 +95,7 @@ def sign_out() -> ResponseReturnValue:
         sign_ins.end(sign_in_uuid)
     response = redirect("/", 303)
     take_from_browser(response)
-    flash("You are signed out.", "notice")
+    flash(_("You are signed out."), "notice")
     return response
 
 
@@ -110,7 +111,7 @@ def _half_signed_in() -> Person | None:
     if not kept or now().timestamp() - kept["at"] > SECOND_STEP_SECONDS:
         return None
     person = people.find(kept["person"])
-    return None if person.is_suspended else person
+    return None if person.is_suspended or person.is_erased else person
 
 
 def _welcome(person: Person, *, second_factor: bool = False) -> ResponseReturnValue:
@@ -143,6 +144,7 @@ def _code_page(problem: str | None = None) -> str:
 def _register_page(values: dict[str, str], problems: dict[str, str]) -> str:
     return render_template(
         "accounts/register.html",
+        least=service.PASSWORD_MINIMUM,
         next=own_address(request.values.get("next")),
         values=values,
         problems=problems,

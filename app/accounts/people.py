@@ -15,6 +15,7 @@ from app.accounts.sign_ins import end_all_in
 from app.audit import service as audit
 from app.core.clock import now
 from app.core.errors import Conflict, NotFound, ValidationError
+from app.core.texts import marked, said
 from app.core.unit_of_work import transaction
 from app.extensions import db
 
@@ -36,7 +37,7 @@ def find(uuid: str) -> Person:
     except ValueError:
         found = None
     if found is None:
-        raise NotFound("There is no such person.")
+        raise NotFound(marked("There is no such person."))
     return found
 
 
@@ -45,8 +46,10 @@ def find_by_email(email: str) -> Person:
     found = db.session.scalar(select(Person).where(Person.email == email.strip().lower()[:254]))
     if found is None:
         raise NotFound(
-            "Nobody has registered with that e-mail. Ask them to make an account in the shop "
-            "first; then give it a role here."
+            marked(
+                "Nobody has registered with that e-mail. Ask them to make an account in the shop "
+                "first; then give it a role here."
+            )
         )
     return found
 
@@ -61,7 +64,7 @@ def give_role(person_id: int, role: str, by: Person, why: str) -> None:
         found = _locked(session, person_id, keeps_owner=wanted is Role.ADMIN)
         before = found.role
         if before == wanted:
-            raise Conflict(f"{found.name} has that role already.")
+            raise Conflict(said("{name} has that role already.", name=found.name))
         found.role = wanted
         _record(session, by, "person.given_role", found, words, before=before, role=wanted)
 
@@ -75,7 +78,7 @@ def suspend(person_id: int, by: Person, why: str) -> None:
     with transaction() as session:
         found = _locked(session, person_id)
         if found.is_suspended:
-            raise Conflict(f"{found.name} is suspended already.")
+            raise Conflict(said("{name} is suspended already.", name=found.name))
         found.suspended_at = now()
         ended = end_all_in(session, person_id)
         _record(session, by, "person.suspended", found, words, sign_ins_ended=ended)
@@ -87,7 +90,7 @@ def restore(person_id: int, by: Person, why: str) -> None:
     with transaction() as session:
         found = _locked(session, person_id, keeps_owner=True)
         if not found.is_suspended:
-            raise Conflict(f"{found.name} is not suspended.")
+            raise Conflict(said("{name} is not suspended.", name=found.name))
         found.suspended_at = None
         _record(session, by, "person.restored", found, words)
 
@@ -112,7 +115,7 @@ def reset_second_factor(person_id: int, by: Person | str, why: str) -> None:
     with transaction() as session:
         found = _locked(session, person_id, keeps_owner=True)
         if not found.has_second_factor:
-            raise Conflict(f"{found.name} has no second factor.")
+            raise Conflict(said("{name} has no second factor.", name=found.name))
         second_factor.take_away_in(session, found)
         _record(session, by, "second_factor.reset", found, words)
 
@@ -122,7 +125,7 @@ def readable(why: str) -> str:
     words = why.strip()
     if not words or len(words) > MOST_WORDS:
         raise ValidationError(
-            f"Say why, in 1 to {MOST_WORDS} characters.", details={"field": "why"}
+            said("Say why, in 1 to {most} characters.", most=MOST_WORDS), details={"field": "why"}
         )
     return words
 
@@ -132,7 +135,8 @@ def _readable_role(text: str) -> Role:
         return Role(text)
     except ValueError:
         raise ValidationError(
-            f"The role must be one of {', '.join(Role)}.", details={"field": "role"}
+            said("The role must be one of {roles}.", roles=", ".join(Role)),
+            details={"field": "role"},
         ) from None
 
 
@@ -148,7 +152,9 @@ def _locked(session: Session, person_id: int, *, keeps_owner: bool = False) -> P
         rows = owners.order_by(Person.id).with_for_update(key_share=True)
         others = set(session.scalars(rows)) - {person_id}
         if not others:
-            raise Conflict("This is the shop's only owner. Make somebody else an owner first.")
+            raise Conflict(
+                marked("This is the shop's only owner. Make somebody else an owner first.")
+            )
     lock = {"key_share": True}
     return session.get_one(Person, person_id, populate_existing=True, with_for_update=lock)
 

@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
 from app.accounts import people, sign_ins
 from app.accounts.guard import require_person, staff_page
 from app.accounts.models import Person
 from app.accounts.programs import in_words
-from app.accounts.roles import May, Role
+from app.accounts.roles import NAMES, May, Role
 from app.core.errors import LipaError, NotFound
 from app.settings.service import settings
 
@@ -56,26 +57,27 @@ def act(uuid: str, action: str) -> ResponseReturnValue:
 
 def _give_role(person_id: int, by: Person, why: str) -> str:
     people.give_role(person_id, request.form.get("role", ""), by, why)
-    return "The role counts from now on, and is written down with your name."
+    return _("The role counts from now on, and is written down with your name.")
 
 
 def _suspend(person_id: int, by: Person, why: str) -> str:
     people.suspend(person_id, by, why)
-    return "Suspended: signed out everywhere, and cannot sign in."
+    return _("Suspended: signed out everywhere, and cannot sign in.")
 
 
 def _restore(person_id: int, by: Person, why: str) -> str:
     people.restore(person_id, by, why)
-    return "Restored: may sign in again."
+    return _("Restored: may sign in again.")
 
 
 def _end_sign_ins(person_id: int, by: Person, why: str) -> str:
-    return f"Sign-ins ended: {people.end_sign_ins(person_id, by, why)}."
+    ended = people.end_sign_ins(person_id, by, why)
+    return _("Sign-ins ended: %(count)s.", count=ended)
 
 
 def _reset_second_factor(person_id: int, by: Person, why: str) -> str:
     people.reset_second_factor(person_id, by, why)
-    return "The second factor is gone. They sign in with their password and set up a new one."
+    return _("The second factor is gone. They sign in with their password and set up a new one.")
 
 
 _ACTS: dict[str, Act] = {
@@ -88,7 +90,13 @@ _ACTS: dict[str, Act] = {
 
 
 def _list(email: str = "", problem: str | None = None) -> str:
-    return render_template("admin/people.html", staff=people.staff(), email=email, problem=problem)
+    return render_template(
+        "admin/people.html",
+        staff=people.staff(),
+        role_names=NAMES,
+        email=email,
+        problem=problem,
+    )
 
 
 def _page(found: Person, refused: str = "", refusal: LipaError | None = None) -> str:
@@ -96,6 +104,7 @@ def _page(found: Person, refused: str = "", refusal: LipaError | None = None) ->
         "admin/people_person.html",
         found=found,
         roles=list(Role),
+        role_names=NAMES,
         sign_ins=sign_ins.open_ones(found.id),
         in_words=in_words,
         is_wanted=settings().wants_second_factor,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from app.core.texts import marked
+
 
 class Role(StrEnum):
     """What a person is to the shop. ``admin`` is the owner's role, and may do everything."""
@@ -13,6 +15,16 @@ class Role(StrEnum):
     OPERATOR = "operator"
     APPROVER = "approver"
     ADMIN = "admin"
+
+
+#: What people call each role.
+NAMES: dict[str, str] = {
+    Role.SHOPPER: marked("Shopper"),
+    Role.VIEWER: marked("Viewer"),
+    Role.OPERATOR: marked("Operator"),
+    Role.APPROVER: marked("Approver"),
+    Role.ADMIN: marked("Admin (owner)"),
+}
 
 
 class May(StrEnum):

@@ -27,6 +27,7 @@ from app.core.clock import now
 from app.core.errors import Conflict, RateLimited, Unauthorized, ValidationError
 from app.core.limiting import spend
 from app.core.statements import rows_changed
+from app.core.texts import marked
 from app.core.unit_of_work import transaction
 from app.settings.cipher import cipher, unseal
 from app.settings.service import settings
@@ -54,7 +55,7 @@ class Enrolment:
 class CodeWanted(Unauthorized):
     """The password was right, and the code of the second factor is missing."""
 
-    message = (
+    message = marked(
         "This account has a second factor. Send the six digits of your app, or a recovery code, "
         "as otp."
     )
@@ -64,7 +65,7 @@ class CodeWanted(Unauthorized):
 
 
 class WrongCode(Unauthorized):
-    message = (
+    message = marked(
         "That code does not count. Wait for the next one; each counts once, and the phone's clock "
         "must be right."
     )
@@ -82,13 +83,13 @@ def begin(person: Person, password: str) -> None:
     person_id = person.id
     _spend_try(person_id, "password")
     if not password_matches(password, person.password_hash):
-        raise ValidationError("That is not your password.", details={"field": "password"})
+        raise ValidationError(marked("That is not your password."), details={"field": "password"})
     key = settings().settings_encryption_key
     sealed = cipher(key).encrypt(base64.b32encode(secrets.token_bytes(SECRET_BYTES)))
     with transaction() as session:
         fresh = update(Person).where(Person.id == person_id, Person.totp_since.is_(None))
         if not rows_changed(session, fresh.values(totp_secret=sealed, totp_last_step=None)):
-            raise Conflict("Your second factor is set up already.")
+            raise Conflict(marked("Your second factor is set up already."))
 
 
 def enrolment(person: Person) -> Enrolment | None:
@@ -108,7 +109,7 @@ def confirm(person: Person, code: str, sign_in: SignIn) -> list[str]:
     """
     person_id, keep = person.id, sign_in.uuid
     if enrolment(person) is None:
-        raise Conflict("There is nothing to confirm. Begin anew.")
+        raise Conflict(marked("There is nothing to confirm. Begin anew."))
     _spend_try(person_id)
     step = _step_of(person, code)
     codes = [_new_recovery_code() for _ in range(RECOVERY_CODES)]
@@ -159,7 +160,7 @@ def recovery_codes_left(session: Session, person: Person) -> int:
 def _spend_try(person_id: int, what: str = "code") -> None:
     for limit in TRIES:
         if not spend(limit, "second-factor", what, f"person:{person_id}"):
-            raise RateLimited("Too many tries. Wait five minutes.", retry_after_seconds=300)
+            raise RateLimited(marked("Too many tries. Wait five minutes."), retry_after_seconds=300)
 
 
 def _step_of(person: Person, code: str) -> int | None:

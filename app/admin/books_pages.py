@@ -12,10 +12,12 @@ from app.accounts.guard import staff_page
 from app.accounts.roles import May
 from app.core.errors import ProviderUnavailable, ValidationError
 from app.core.reading import MAX_ID
+from app.core.texts import marked
 from app.disbursements import funds, provider
 from app.disbursements.models import FloatReading
 from app.disbursements.provider import NotConfigured
 from app.extensions import db
+from app.languages import in_readers_language
 from app.ledger import service as ledger
 from app.ledger.models import Account
 from app.limits import status_limit
@@ -71,10 +73,11 @@ def show() -> ResponseReturnValue:
 def ask_for_float() -> ResponseReturnValue:
     """Have Daraja tell the balance; its answer comes by itself."""
     try:
-        said = funds.ask()
-        flash(f"{said[0].upper()}{said[1:]}.", "notice" if "asked" in said else "error")
+        answer = funds.ask()
+        told = in_readers_language(answer)
+        flash(f"{told[0].upper()}{told[1:]}.", "notice" if "asked" in answer else "error")
     except (NotConfigured, ProviderUnavailable) as error:
-        flash(str(error), "error")
+        flash(in_readers_language(error.args[0]), "error")
     return redirect("/admin/books#float", 303)
 
 
@@ -88,5 +91,5 @@ def _before(text: str | None) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text) <= MAX_ID):
-        raise ValidationError("before must be the number of a line in the books.")
+        raise ValidationError(marked("before must be the number of a line in the books."))
     return int(text)

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
 from app.accounts.guard import current_person, require_person, staff_page
 from app.accounts.models import Person
@@ -16,8 +17,10 @@ from app.audit import service as audit
 from app.audit.models import AuditEntry
 from app.audit.service import Wanted
 from app.audit.words import sentence
+from app.core.codes import in_words
 from app.core.errors import Conflict, LipaError, ValidationError
 from app.core.reading import MAX_ID
+from app.core.texts import marked
 from app.orders import photos, pictures, products
 from app.orders.models import Product
 from app.orders.product_fields import fields_of, stock_of
@@ -73,7 +76,8 @@ def add_product() -> ResponseReturnValue:
         product = products.create(require_person(), form_key=key, **fields_of(request.form))
     except LipaError as refusal:
         return _new_page(request.form, refusal), refusal.status
-    flash(f"{product.name} is on the shelf. Give it a picture, if there is one.", "notice")
+    told = _("%(name)s is on the shelf. Give it a picture, if there is one.", name=product.name)
+    flash(told, "notice")
     return redirect(_path(product.id), 303)
 
 
@@ -88,7 +92,7 @@ def product(product_id: int) -> ResponseReturnValue:
 def change_product(product_id: int) -> ResponseReturnValue:
     def change(person: Person) -> str:
         products.change(product_id, fields_of(request.form), person, _seen(request.form))
-        return "Stored."
+        return _("Stored.")
 
     return _changed(product_id, "details", change)
 
@@ -99,10 +103,10 @@ def set_active(product_id: int) -> ResponseReturnValue:
     def change(person: Person) -> str:
         active = request.form.get("active") == "yes"
         if not products.set_active(product_id, active, person):
-            return "It is so already. Nothing was changed."
+            return _("It is so already. Nothing was changed.")
         if active:
-            return "It is back on the shelf."
-        return "Retired: the shop does not show it any more. Orders that have it keep it."
+            return _("It is back on the shelf.")
+        return _("Retired: the shop does not show it any more. Orders that have it keep it.")
 
     return _changed(product_id, "active", change)
 
@@ -118,7 +122,7 @@ def set_picture(product_id: int) -> ResponseReturnValue:
         # One more than the most tells a file that is too large from one that just fits.
         sizes = pictures.make(file.read(pictures.MOST_BYTES + 1) if file else b"")
         photos.put(product_id, sizes, alt, person)
-        return "The shop shows the new picture."
+        return _("The shop shows the new picture.")
 
     return _changed(product_id, "picture", change)
 
@@ -128,7 +132,7 @@ def set_picture(product_id: int) -> ResponseReturnValue:
 def remove_picture(product_id: int) -> ResponseReturnValue:
     def change(person: Person) -> str:
         gone = photos.remove(product_id, person)
-        return "The picture is gone." if gone else "There was no picture."
+        return _("The picture is gone.") if gone else _("There was no picture.")
 
     return _changed(product_id, "picture", change)
 
@@ -139,7 +143,7 @@ def before_of(args: Mapping[str, str]) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= MAX_ID):
-        raise ValidationError("before must be the number of a row in this list.")
+        raise ValidationError(marked("before must be the number of a row in this list."))
     return int(text)
 
 
@@ -158,13 +162,15 @@ def _seen(form: Mapping[str, str]) -> Seen:
     version, stock = form.get("version", ""), stock_of(form.get("stock_was", ""))
     is_number = version.isascii() and version.isdigit() and len(version) < 10
     if not is_number or isinstance(stock, str):
-        raise Conflict("This form is not complete. Open the page again; nothing was stored.")
+        raise Conflict(
+            marked("This form is not complete. Open the page again; nothing was stored.")
+        )
     return Seen(int(version), stock)
 
 
 def _shelf(text: str) -> Shelf | None:
     if text and text not in set(Shelf):
-        raise ValidationError("There is no such shelf. Choose one of the list.")
+        raise ValidationError(marked("There is no such shelf. Choose one of the list."))
     return Shelf(text) if text else None
 
 
@@ -177,6 +183,7 @@ def _page(product_id: int, form: str = "", refusal: LipaError | None = None) -> 
         "admin/product.html",
         product=found,
         deeds=_deeds(product_id),
+        in_words=in_words,
         refused=form,
         typed=request.form if form else {},
         values=request.form if is_edit else now,

@@ -6,17 +6,27 @@ from datetime import date
 
 from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_babel import format_date
+from flask_babel import gettext as _
 
 from app.accounts.guard import require_person, staff_page
 from app.accounts.roles import May
 from app.core.clock import nairobi, now
 from app.core.errors import LipaError, NotFound
+from app.core.texts import marked
+from app.languages import in_readers_language
 from app.reconciliation import closing
 
 close_pages = Blueprint("close_pages", __name__, url_prefix="/admin/reconciliation/closes")
 
 ROOM = "/admin/reconciliation/closes"
 PER_PAGE = 31
+
+
+@close_pages.app_template_filter("day")
+def day_in_words(day: date, *, with_year: bool = True) -> str:
+    """Write a day for the page's reader: ``21 Nov 2026``."""
+    return str(format_date(day, "d MMM y" if with_year else "d MMM"))
 
 
 @close_pages.get("")
@@ -57,9 +67,9 @@ def close(day: str) -> ResponseReturnValue:
     wanted = _day(day)
     try:
         closing.close(wanted, require_person(), request.form.get("note", ""))
-        flash("The day is closed, with your name beside it.", "notice")
+        flash(_("The day is closed, with your name beside it."), "notice")
     except LipaError as refusal:
-        flash(refusal.message, "error")
+        flash(in_readers_language(refusal.message), "error")
     return redirect(f"{ROOM}/{wanted.isoformat()}", 303)
 
 
@@ -67,8 +77,8 @@ def _day(text: str) -> date:
     try:
         day = date.fromisoformat(text)
     except ValueError as error:
-        raise NotFound("Days are written as 2026-11-21.") from error
+        raise NotFound(marked("Days are written as 2026-11-21.")) from error
     # Before the first shilling moved by phone, and after everybody's books.
     if not 2007 <= day.year <= 2200:
-        raise NotFound("There is no such day in any books.")
+        raise NotFound(marked("There is no such day in any books."))
     return day

@@ -6,10 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from app.core.money import kes, shillings_number
+from babel.dates import format_date
+from flask_babel import gettext as _
+
+from app.core.clock import nairobi
+from app.core.money import shillings_number
 from app.figures.attempts import Seconds
 from app.figures.periods import HOUR
-from app.figures.service import Figures
+from app.figures.service import Figures, Step
+from app.languages import language, money
 
 
 @dataclass(frozen=True)
@@ -51,16 +56,18 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return "–"
     whole = round(seconds)
-    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"
+    if whole < 60:
+        return _("%(seconds)s s", seconds=whole)
+    return _("%(minutes)s min %(seconds)s s", minutes=whole // 60, seconds=whole % 60)
 
 
 def _takings(figures: Figures) -> Plot:
     rows = tuple(
         Row(
             step.at,
-            step.name,
+            _name(step, figures),
             (
-                Cell(kes(step.taken.cents), shillings_number(step.taken.cents)),
+                Cell(money(step.taken.cents), shillings_number(step.taken.cents)),
                 Cell(str(step.taken.count)),
             ),
         )
@@ -68,9 +75,9 @@ def _takings(figures: Figures) -> Plot:
     )
     return Plot(
         "takings",
-        f"Takings by {_step(figures)}",
-        "Everything that came in, refunds not taken off.",
-        ("Takings", "Times"),
+        _("Takings by hour") if _is_hourly(figures) else _("Takings by day"),
+        _("Everything that came in, refunds not taken off."),
+        (_("Takings"), _("Times")),
         1,
         "bars",
         "KES",
@@ -82,7 +89,7 @@ def _success(figures: Figures) -> Plot:
     rows = tuple(
         Row(
             step.at,
-            step.name,
+            _name(step, figures),
             (
                 Cell(str(step.ends.success), step.ends.success.percent),
                 Cell(str(step.ends.successful)),
@@ -93,9 +100,9 @@ def _success(figures: Figures) -> Plot:
     )
     return Plot(
         "success",
-        f"Success rate by {_step(figures)}",
-        "Of the payments that ended, the share that was paid.",
-        ("Rate", "Paid", "Failed"),
+        _("Success rate by hour") if _is_hourly(figures) else _("Success rate by day"),
+        _("Of the payments that ended, the share that was paid."),
+        (_("Rate"), _("Paid"), _("Failed")),
         1,
         "lines",
         "%",
@@ -104,29 +111,42 @@ def _success(figures: Figures) -> Plot:
 
 
 def _speed(figures: Figures) -> Plot:
+    rows = tuple(
+        Row(step.at, _name(step, figures), _within(step.ends.took)) for step in figures.steps
+    )
     return Plot(
         "speed",
-        f"From prompt to result by {_step(figures)}",
-        "How long it took from asking for a payment until its money was booked.",
-        ("Half within", "95% within"),
+        _("From prompt to result by hour")
+        if _is_hourly(figures)
+        else _("From prompt to result by day"),
+        _("How long it took from asking for a payment until its money was booked."),
+        (_("Half within"), _("95% within")),
         2,
         "lines",
         "s",
-        tuple(Row(step.at, step.name, _within(step.ends.took)) for step in figures.steps),
+        rows,
     )
 
 
 def _callbacks(figures: Figures) -> Plot:
+    rows = tuple(
+        Row(step.at, _name(step, figures), _within(step.ends.callback_took))
+        for step in figures.steps
+    )
     return Plot(
         "callbacks",
-        f"From prompt to callback by {_step(figures)}",
-        "How long until Daraja's callback came, whatever it said. Where results are quicker than "
-        "this, callbacks are late, and it was our questions that found them.",
-        ("Half within", "95% within"),
+        _("From prompt to callback by hour")
+        if _is_hourly(figures)
+        else _("From prompt to callback by day"),
+        _(
+            "How long until Daraja's callback came, whatever it said. Where results are quicker "
+            "than this, callbacks are late, and it was our questions that found them."
+        ),
+        (_("Half within"), _("95% within")),
         2,
         "lines",
         "s",
-        tuple(Row(step.at, step.name, _within(step.ends.callback_took)) for step in figures.steps),
+        rows,
     )
 
 
@@ -135,5 +155,11 @@ def _within(seconds: Seconds) -> tuple[Cell, ...]:
     return tuple(Cell(duration(mark), mark) for mark in marks)
 
 
-def _step(figures: Figures) -> str:
-    return "hour" if figures.period.step == HOUR else "day"
+def _name(step: Step, figures: Figures) -> str:
+    if _is_hourly(figures):
+        return step.name
+    return format_date(nairobi(step.at).date(), "d MMM", locale=language())
+
+
+def _is_hourly(figures: Figures) -> bool:
+    return figures.period.step == HOUR

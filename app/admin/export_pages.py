@@ -11,6 +11,7 @@ from app.accounts.roles import May
 from app.audit.service import record
 from app.core.clock import nairobi, now
 from app.core.errors import Forbidden, ValidationError
+from app.core.texts import marked
 from app.core.unit_of_work import transaction
 from app.exports.tables import TABLES, What, Wish
 from app.exports.writing import MOST_ROWS, as_csv, as_workbook
@@ -40,7 +41,9 @@ def take() -> ResponseReturnValue:
     person = require_person()
     if request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
         # It changes nothing, but it is written down under a name: no other page starts it.
-        raise Forbidden("This request did not come from our own page. Open the export page.")
+        raise Forbidden(
+            marked("This request did not come from our own page. Open the export page.")
+        )
     try:
         what, wish, kind = _asked(person)
     except ValidationError as refusal:
@@ -59,12 +62,12 @@ def _asked(person: Person) -> tuple[What, Wish, str]:
     form = request.args
     what, kind = form.get("what", ""), form.get("format", "")
     if what not in set(What):
-        raise ValidationError("Choose what to export.", details={"field": "what"})
+        raise ValidationError(marked("Choose what to export."), details={"field": "what"})
     if kind not in ("csv", "xlsx"):
-        raise ValidationError("Choose CSV or Excel.", details={"field": "format"})
+        raise ValidationError(marked("Choose CSV or Excel."), details={"field": "format"})
     whole = form.get("whole_phones") == "yes"
     if whole and not _may_see_phones(person):
-        raise Forbidden("Your role gets phone numbers in part only. Leave that box empty.")
+        raise Forbidden(marked("Your role gets phone numbers in part only. Leave that box empty."))
     first, last = read_days(form)
     filters = read_filters(form) if what == What.PAYMENTS else Filters()
     return What(what), Wish(first, last, whole, filters), kind

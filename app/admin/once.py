@@ -7,10 +7,12 @@ from collections.abc import Callable
 
 from flask import flash, make_response, redirect, request
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
 from app.core import idempotency
 from app.core.errors import Conflict, IdempotencyMismatch, LipaError
 from app.core.idempotency import Answer
+from app.core.texts import marked
 from app.idempotency import fingerprint
 from app.limits import caller
 
@@ -24,16 +26,20 @@ def once(work: Callable[[], ResponseReturnValue]) -> ResponseReturnValue | None:
     """
     key = request.form.get("form_key", "")
     if not _FORM_KEY.fullmatch(key):
-        raise Conflict("This form is not complete. Open the page again; nothing was sent back.")
+        raise Conflict(
+            marked("This form is not complete. Open the page again; nothing was sent back.")
+        )
     try:
         turn = idempotency.begin(caller(), key, fingerprint(request))
     except IdempotencyMismatch as error:
         raise Conflict(
-            "This form was sent before, with something else in it. Look at the refunds below; to "
-            "send more back, open the page again."
+            marked(
+                "This form was sent before, with something else in it. Look at the refunds below; "
+                "to send more back, open the page again."
+            )
         ) from error
     except Conflict:
-        flash("This form is being carried out already: see the refunds below.", "notice")
+        flash(_("This form is being carried out already: see the refunds below."), "notice")
         return None
     if isinstance(turn, Answer):
         return redirect(turn.headers["Location"], 303)

@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 
 from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
 from app.accounts.guard import require_person, staff_page
 from app.accounts.models import Person
 from app.accounts.roles import May
 from app.admin.catalogue_pages import before_of
+from app.core.codes import in_words
 from app.core.errors import LipaError, ValidationError
 from app.disbursements import credit_refunds, refunds
 from app.disbursements.listing import names_of
@@ -53,8 +55,8 @@ def annotate(uuid: str) -> ResponseReturnValue:
     def write(order_id: int, person: Person) -> str:
         text, key = request.form.get("text", ""), request.form.get("form_key", "")
         if not notes.add(order_id, person, text, key):
-            return "This note is written down already."
-        return "The note is written down, with your name."
+            return _("This note is written down already.")
+        return _("The note is written down, with your name.")
 
     return _done(uuid, "note", write)
 
@@ -64,7 +66,7 @@ def annotate(uuid: str) -> ResponseReturnValue:
 def cancel(uuid: str) -> ResponseReturnValue:
     def call_off(order_id: int, person: Person) -> str:
         cancelling.call_off(order_id, person, request.form.get("why", ""))
-        return "The order is cancelled, and its goods are back on the shelf."
+        return _("The order is cancelled, and its goods are back on the shelf.")
 
     return _done(uuid, "cancel", call_off)
 
@@ -85,6 +87,7 @@ def _list(found: Found, filters: Filters, refusal: LipaError | None = None) -> s
         "admin/orders.html",
         orders=found.orders,
         older=found.older,
+        in_words=in_words,
         filters=filters,
         values=request.args,
         states=list(OrderStatus),
@@ -107,6 +110,7 @@ def _page(order: Order, form: str = "", refusal: LipaError | None = None) -> str
         credits=credits,
         refunds=_refunds_of(attempts, credits),
         timeline=timeline,
+        in_words=in_words,
         names=names_of(entry.actor for entry in timeline),
         notes=notes.notes_of(order.id),
         paid_cents=paid_cents,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
 from app.accounts.guard import require_person, staff_page
 from app.accounts.models import Person
@@ -20,7 +21,8 @@ from app.disbursements.questions import OutQuestion
 from app.figures import callbacks
 from app.figures import service as figures
 from app.figures.periods import CHOICES, days_from
-from app.figures.words import ABOUT, of_reason
+from app.figures.words import ABOUT, NAMES, of_reason
+from app.languages import in_readers_language
 from app.payments import deciding, queries, questions, suspicion
 from app.payments.questions import Question
 
@@ -54,6 +56,7 @@ def index() -> ResponseReturnValue:
         plots=plots(told),
         choices=CHOICES,
         about=ABOUT,
+        names=NAMES,
         of_reason=of_reason,
         duration=duration,
         payments=queries.recent(NEWEST_PAYMENTS),
@@ -85,7 +88,7 @@ def decide(action: str, subject_id: int) -> ResponseReturnValue:
             _DECISIONS[action](subject_id, person, why)
         else:
             raise NotFound
-        flash("Done, and written down with your name.", "notice")
+        flash(_("Done, and written down with your name."), "notice")
     except LipaError as refusal:
-        flash(refusal.message, "error")
+        flash(in_readers_language(refusal.message), "error")
     return redirect("/admin", 303)

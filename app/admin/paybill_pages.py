@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
 from app.accounts.guard import require_person, staff_page
 from app.accounts.roles import May
 from app.core.errors import LipaError
 from app.core.reading import MAX_ID
+from app.languages import in_readers_language
 from app.payments.paybill import deciding
 
 paybill_pages = Blueprint("paybill_pages", __name__, url_prefix="/admin/paybill")
@@ -39,9 +41,10 @@ def believe(notice_id: int) -> ResponseReturnValue:
     """Credit what somebody has seen in the statement."""
     try:
         told = deciding.believe(notice_id, require_person(), request.form.get("why", ""))
-        flash(f"Written down with your name: {told}.", "notice")
+        said = in_readers_language(told)
+        flash(_("Written down with your name: %(told)s.", told=said), "notice")
     except LipaError as refusal:
-        flash(refusal.message, "error")
+        flash(in_readers_language(refusal.message), "error")
     return redirect("/admin/paybill", 303)
 
 
@@ -51,7 +54,7 @@ def put_aside(notice_id: int) -> ResponseReturnValue:
     """Take news off the list that brought no money."""
     try:
         deciding.put_aside(notice_id, require_person(), request.form.get("why", ""))
-        flash("Put aside, and written down with your name.", "notice")
+        flash(_("Put aside, and written down with your name."), "notice")
     except LipaError as refusal:
-        flash(refusal.message, "error")
+        flash(in_readers_language(refusal.message), "error")
     return redirect("/admin/paybill", 303)

@@ -12,6 +12,7 @@ from app.admin.payment_view import payment_page
 from app.audit.service import record
 from app.core.errors import Conflict, LipaError, ValidationError
 from app.core.money import cents_from_shillings
+from app.core.texts import said
 from app.core.unit_of_work import transaction
 from app.disbursements import engine, refunds
 from app.exports.evidence import evidence_of
@@ -71,7 +72,9 @@ def rehearse(ref: str, message_id: int) -> ResponseReturnValue:
     except Exception as error:
         # This is what a rehearsal is for: to see that today's code stumbles, without harm.
         db.session.rollback()
-        stumbles = Conflict(f"Today's code cannot act on it: {type(error).__name__}.")
+        stumbles = Conflict(
+            said("Today's code cannot act on it: {error}.", error=type(error).__name__)
+        )
         return payment_page(find_payment(name), stumbles, form="callbacks"), stumbles.status
     return payment_page(find_payment(name), rehearsed=(found_id, rehearsed))
 

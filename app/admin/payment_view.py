@@ -9,6 +9,7 @@ from flask import render_template, request
 from app.accounts.guard import require_person
 from app.accounts.roles import May
 from app.core.clock import nairobi, now
+from app.core.codes import in_words
 from app.core.errors import LipaError
 from app.disbursements import refunds
 from app.disbursements.listing import names_of
@@ -45,6 +46,7 @@ def payment_page(
         is_reversal=road is Channel.REVERSAL,
         refunds=refunds.refunds_of(payment),
         timeline=timeline,
+        in_words=in_words,
         names=names_of(entry.actor for entry in timeline),
         transfers=transfers_of(payment.public_ref),
         heard=heard_of(payment, with_raw=person.may(May.SERVE)),

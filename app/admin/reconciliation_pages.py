@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
 from app.accounts.guard import current_person, require_person, staff_page
 from app.accounts.roles import May
 from app.core.clock import nairobi
 from app.core.errors import LipaError, NotFound, ValidationError
 from app.core.reading import MAX_ID
+from app.core.texts import marked, said
+from app.languages import in_readers_language
 from app.limits import initiate_limit
 from app.reconciliation import closing, deciding, listing, pulling, uploads
 from app.reconciliation.models import DifferenceKind, Statement
@@ -50,12 +53,12 @@ def upload() -> ResponseReturnValue:
     file = request.files.get("file")
     try:
         if file is None or not file.filename:
-            raise ValidationError("Choose a file first.")
+            raise ValidationError(marked("Choose a file first."))
         kept = uploads.keep(file.stream, file.filename, require_person())
     except LipaError as refusal:
         return _list(refusal.message), refusal.status
     if not kept.is_new:
-        flash("This very file was sent before: here is what came of it.", "notice")
+        flash(_("This very file was sent before: here is what came of it."), "notice")
     return redirect(_path(kept.statement), 303)
 
 
@@ -105,7 +108,7 @@ def compare(uuid: str) -> ResponseReturnValue:
     try:
         deciding.compare_again(found.id, require_person())
     except LipaError as refusal:
-        flash(refusal.message, "error")
+        flash(in_readers_language(refusal.message), "error")
     return redirect(path, 303)
 
 
@@ -121,19 +124,20 @@ def decide(uuid: str, difference_id: int, action: str) -> ResponseReturnValue:
             raise NotFound
         if action == "assign":
             deciding.assign(difference_id, request.form.get("order", ""), person, why)
-            said = "Assigned, and written down with your name"
+            told = marked("Assigned, and written down with your name")
         elif action == "explain":
             deciding.explain(difference_id, person, why)
-            said = "Written down with your name"
+            told = marked("Written down with your name")
         elif action == "ask":
-            said = deciding.ask_daraja(difference_id, person)
+            told = deciding.ask_daraja(difference_id, person)
         elif action == "receipt":
-            said = deciding.take_receipt(difference_id, person)
+            told = deciding.take_receipt(difference_id, person)
         else:
             raise NotFound
-        flash(f"{said[0].upper()}{said[1:]}.", "notice")
+        told = in_readers_language(told)
+        flash(f"{told[0].upper()}{told[1:]}.", "notice")
     except LipaError as refusal:
-        flash(refusal.message, "error")
+        flash(in_readers_language(refusal.message), "error")
     return redirect(path, 303)
 
 
@@ -160,7 +164,7 @@ def _kind(text: str | None) -> DifferenceKind | None:
     try:
         return DifferenceKind(text) if text else None
     except ValueError as error:
-        raise ValidationError("There is no such kind of difference.") from error
+        raise ValidationError(marked("There is no such kind of difference.")) from error
 
 
 def number_of(name: str) -> int | None:
@@ -169,7 +173,7 @@ def number_of(name: str) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= MAX_ID):
-        raise ValidationError(f"{name} must be the number of a row.")
+        raise ValidationError(said("{name} must be the number of a row.", name=name))
     return int(text)
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
 from app import go_live, proving
 from app.accounts.guard import require_person, staff_page
 from app.accounts.roles import May
 from app.config import Environment
 from app.core.errors import Conflict, LipaError, NotFound
+from app.core.texts import marked, said
+from app.languages import in_readers_language
 from app.payments.paybill import registration
 from app.payments.paybill.models import C2bRegistration
 from app.payments.paybill.registration import PaybillAddresses
@@ -51,10 +54,11 @@ def show_go_live() -> ResponseReturnValue:
 def prove(name: str) -> ResponseReturnValue:
     """Try one credential now. Its result stands on the page."""
     if name not in proving.BY_NAME:
-        raise NotFound("There is nothing of that name to prove.")
+        raise NotFound(marked("There is nothing of that name to prove."))
     proof = proving.prove(name, require_person())
     kind = "error" if proof.state == proving.BAD else "notice"
-    flash(f"{proof.provable.label}: {proof.told}", kind)
+    label, told = map(in_readers_language, (proof.provable.label, proof.told))
+    flash(f"{label}: {told}", kind)
     return redirect(f"{PAGE}#proofs-heading", 303)
 
 
@@ -65,11 +69,10 @@ def register_paybill() -> ResponseReturnValue:
     try:
         registered = registration.register(require_person())
         is_good = registered.state == registration.REGISTERED
-        flash(
-            f"Paybill {registered.shortcode}: {registered.told}", "notice" if is_good else "error"
-        )
+        told = in_readers_language(registered.told)
+        flash(f"Paybill {registered.shortcode}: {told}", "notice" if is_good else "error")
     except LipaError as refusal:
-        flash(refusal.message, "error")
+        flash(in_readers_language(refusal.message), "error")
     return redirect(f"{PAGE}#paybill-heading", 303)
 
 
@@ -82,7 +85,7 @@ def save(name: str) -> ResponseReturnValue:
         _refuse_locked(key)
         flash(_clear(key) if "clear" in request.form else _store(key), "notice")
     except LipaError as refusal:
-        flash(refusal.message, "error")
+        flash(in_readers_language(refusal.message), "error")
     return redirect(PAGE, 303)
 
 
@@ -112,24 +115,32 @@ def _addresses(registered: C2bRegistration) -> PaybillAddresses | None:
 
 def _store(key: Key) -> str:
     service.store_all({key.name: request.form.get("value", "")}, by=require_person())
+    label = in_readers_language(key.label)
     if key is ENVIRONMENT:
-        return f"{key.label}: stored. Start the shop again to make it count."
+        return _("%(label)s: stored. Start the shop again to make it count.", label=label)
     if service.settings().is_simulator and key.is_required:
-        return f"{key.label}: stored. The embedded simulator knows it after the next start."
-    return f"{key.label}: stored, and in use from now on."
+        return _(
+            "%(label)s: stored. The embedded simulator knows it after the next start.", label=label
+        )
+    return _("%(label)s: stored, and in use from now on.", label=label)
 
 
 def _clear(key: Key) -> str:
     service.clear(key.name, by=require_person())
-    return f"{key.label}: what was stored is gone."
+    return _("%(label)s: what was stored is gone.", label=in_readers_language(key.label))
 
 
 def _refuse_locked(key: Key) -> None:
     if service.set_outside(service.settings(), key):
-        raise Conflict(f"{key.variable} is set in the environment or .env; change it there.")
+        raise Conflict(
+            said(
+                "{variable} is set in the environment or .env; change it there.",
+                variable=key.variable,
+            )
+        )
 
 
 def _found(name: str) -> Key:
     if name not in BY_NAME:
-        raise NotFound("There is no such setting.")
+        raise NotFound(marked("There is no such setting."))
     return BY_NAME[name]

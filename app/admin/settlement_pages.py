@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from flask import Blueprint, flash, redirect, request
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
 from app.accounts.guard import require_person, staff_page
 from app.accounts.roles import May
@@ -14,6 +15,7 @@ from app.admin.payment_view import payment_page
 from app.core.clock import NAIROBI
 from app.core.errors import LipaError, ValidationError
 from app.core.money import cents_from_shillings
+from app.core.texts import marked
 from app.limits import initiate_limit
 from app.payments import by_hand
 from app.payments.queries import find_payment
@@ -37,7 +39,7 @@ def propose(ref: str) -> ResponseReturnValue:
             seen=request.form.get("seen", ""),
         )
 
-    return _carried_out(ref, "by-hand", work, "Proposed. Another person has to agree.")
+    return _carried_out(ref, "by-hand", work, _("Proposed. Another person has to agree."))
 
 
 @settlement_pages.post("/<ref>/settlements/<int:settlement_id>/approve")
@@ -49,7 +51,7 @@ def approve(ref: str, settlement_id: int) -> ResponseReturnValue:
     def work(name: str) -> None:
         by_hand.approve(by_hand.settlement_of(name, settlement_id), require_person())
 
-    return _carried_out(ref, "by-hand", work, "Settled, and written down with both names.")
+    return _carried_out(ref, "by-hand", work, _("Settled, and written down with both names."))
 
 
 @settlement_pages.post("/<ref>/settlements/<int:settlement_id>/refuse")
@@ -62,7 +64,7 @@ def refuse(ref: str, settlement_id: int) -> ResponseReturnValue:
         found = by_hand.settlement_of(name, settlement_id)
         by_hand.refuse(found, require_person(), request.form.get("why", ""))
 
-    return _carried_out(ref, "refuse", work, "Refused, and written down with your name.")
+    return _carried_out(ref, "refuse", work, _("Refused, and written down with your name."))
 
 
 def _carried_out(
@@ -82,7 +84,7 @@ def _carried_out(
 def _amount(text: str) -> int:
     cents = cents_from_shillings(text)
     if cents == 0:
-        raise ValidationError("Nothing cannot be settled.", details={"field": "amount"})
+        raise ValidationError(marked("Nothing cannot be settled."), details={"field": "amount"})
     return cents
 
 
@@ -93,5 +95,5 @@ def _moment(text: str) -> datetime:
         return moment.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise ValidationError(
-            "Write when it was paid as 2026-11-21T16:05.", details={"field": "when"}
+            marked("Write when it was paid as 2026-11-21T16:05."), details={"field": "when"}
         ) from error

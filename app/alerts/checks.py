@@ -9,7 +9,8 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 
 from app.core.clock import now
-from app.core.money import CENTS, kes
+from app.core.money import CENTS, Kes
+from app.core.texts import said
 from app.disbursements import funds
 from app.disbursements.models import Disbursement, ResultMessage
 from app.disbursements.provider import shortcode
@@ -42,7 +43,7 @@ def stuck_payments() -> Iterator[Finding]:
     )
     count, first = db.session.execute(query).one()
     if count:
-        yield Finding("payments_stuck", "", f"{count}, {first} among them")
+        yield Finding("payments_stuck", "", _many(count, first))
 
 
 def failing_callbacks() -> Iterator[Finding]:
@@ -75,7 +76,8 @@ def low_float() -> Iterator[Finding]:
         return
     known = funds.available_cents(db.session(), shortcode())
     if known is not None and known < limit * CENTS:
-        yield Finding("float_low", shortcode(), f"{kes(known)}, less than {kes(limit * CENTS)}")
+        told = said("{known}, less than {limit}", known=Kes(known), limit=Kes(limit * CENTS))
+        yield Finding("float_low", shortcode(), told)
 
 
 def unknown_money_out() -> Iterator[Finding]:
@@ -83,7 +85,7 @@ def unknown_money_out() -> Iterator[Finding]:
     query = select(func.count(), func.min(Disbursement.public_ref))
     count, first = db.session.execute(query.where(Disbursement.status == OutStatus.UNKNOWN)).one()
     if count:
-        yield Finding("out_unknown", "", f"{count}, {first} among them")
+        yield Finding("out_unknown", "", _many(count, first))
 
 
 def given_up_webhooks() -> Iterator[Finding]:
@@ -97,6 +99,10 @@ def given_up_webhooks() -> Iterator[Finding]:
     )
     for endpoint_id, count in db.session.execute(query):
         yield Finding("webhooks_given_up", str(endpoint_id), f"{count} given up")
+
+
+def _many(count: int, first: str) -> str:
+    return said("{count}, {first} among them", count=count, first=first)
 
 
 #: By the kinds that each may find: a check that cannot look says nothing about its kind.

@@ -14,8 +14,10 @@ from app.accounts.roles import May
 from app.audit import service
 from app.audit.service import Wanted
 from app.audit.words import GROUPS, sentence
+from app.core.codes import in_words
 from app.core.errors import ValidationError
 from app.core.reading import MAX_ID
+from app.core.texts import marked
 
 audit_pages = Blueprint("audit_pages", __name__, url_prefix="/admin/audit")
 
@@ -40,6 +42,7 @@ def show() -> ResponseReturnValue:
         "admin/audit.html",
         entries=entries[:PER_PAGE],
         sentence=sentence,
+        in_words=in_words,
         asked=asked,
         groups=GROUPS,
         older=f"/admin/audit?{urlencode(kept | {'before': last})}" if last else None,
@@ -57,12 +60,12 @@ def _day(text: str) -> date | None:
             raise ValueError(text)
         return date.fromisoformat(text)
     except ValueError:
-        raise ValidationError("day must be a day, such as 2026-11-21.") from None
+        raise ValidationError(marked("day must be a day, such as 2026-11-21.")) from None
 
 
 def _before(text: str) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= MAX_ID):
-        raise ValidationError("before must be the number of a row.")
+        raise ValidationError(marked("before must be the number of a row."))
     return int(text)

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.core.texts import Said, marked, said
+
 
 class LipaError(Exception):
     """Something the caller can be told. Subclasses set the code and the HTTP status."""
 
     code = "INTERNAL_ERROR"
     status = 500
-    message = "Something went wrong on our side. Nothing was charged by this request."
+    message = marked("Something went wrong on our side. Nothing was charged by this request.")
 
     def __init__(
         self,
@@ -42,7 +44,7 @@ class LipaError(Exception):
 class ValidationError(LipaError):
     code = "VALIDATION_ERROR"
     status = 400
-    message = "The request is not complete or not readable."
+    message = marked("The request is not complete or not readable.")
 
 
 class InvalidAmount(ValidationError):
@@ -50,8 +52,11 @@ class InvalidAmount(ValidationError):
 
     def __init__(self, field: str = "amount") -> None:
         super().__init__(
-            f"{field} must be a whole number of shillings, such as 1500. "
-            "Cents, signs, exponents and words are not accepted.",
+            said(
+                "{field} must be a whole number of shillings, such as 1500. "
+                "Cents, signs, exponents and words are not accepted.",
+                field=field,
+            ),
             details={"field": field},
         )
 
@@ -61,14 +66,14 @@ class AmountMismatch(ValidationError):
 
     def __init__(self, expected_shillings: int | float) -> None:
         super().__init__(
-            f"The amount must be what is owed: KES {expected_shillings}.",
+            said("The amount must be what is owed: KES {amount}.", amount=expected_shillings),
             details={"expected": expected_shillings},
         )
 
 
 class AmountTooLow(ValidationError):
     code = "AMOUNT_TOO_LOW"
-    message = "The amount is below the least that M-Pesa takes, which is KES 1."
+    message = marked("The amount is below the least that M-Pesa takes, which is KES 1.")
 
 
 class AmountTooHigh(ValidationError):
@@ -76,8 +81,11 @@ class AmountTooHigh(ValidationError):
 
     def __init__(self, maximum_shillings: int) -> None:
         super().__init__(
-            f"The amount is above KES {maximum_shillings:,}, the most that one payment may be. "
-            "Split the order and pay in parts.",
+            said(
+                "The amount is above KES {maximum:,}, the most that one payment may be. "
+                "Split the order and pay in parts.",
+                maximum=maximum_shillings,
+            ),
             details={"maximum": maximum_shillings},
         )
 
@@ -87,14 +95,14 @@ class InvalidCurrency(ValidationError):
 
     def __init__(self) -> None:
         super().__init__(
-            "M-Pesa takes Kenyan shillings: send KES, or leave the currency out.",
+            marked("M-Pesa takes Kenyan shillings: send KES, or leave the currency out."),
             details={"field": "currency", "expected": "KES"},
         )
 
 
 class InvalidPhone(ValidationError):
     code = "INVALID_PHONE"
-    message = (
+    message = marked(
         "That is not a Kenyan mobile number. Write it as 0712345678, 712345678, "
         "254712345678 or +254712345678."
     )
@@ -103,66 +111,67 @@ class InvalidPhone(ValidationError):
 class Unauthorized(LipaError):
     code = "UNAUTHORIZED"
     status = 401
-    message = "Sign in first: send Authorization: Bearer <token>, or sign in on the page."
+    message = marked("Sign in first: send Authorization: Bearer <token>, or sign in on the page.")
 
 
 class Forbidden(LipaError):
     code = "FORBIDDEN"
     status = 403
-    message = "You are signed in, but this is not yours to do."
+    message = marked("You are signed in, but this is not yours to do.")
 
 
 class NotFound(LipaError):
     code = "NOT_FOUND"
     status = 404
-    message = "There is nothing here under that name, or it is not yours."
+    message = marked("There is nothing here under that name, or it is not yours.")
 
 
 class Conflict(LipaError):
     code = "CONFLICT"
     status = 409
-    message = "That cannot be done in the present state."
+    message = marked("That cannot be done in the present state.")
 
 
 class OutOfStock(Conflict):
     """The shop has fewer of a product than was asked for."""
 
     def __init__(self, product_id: int, name: str, available: int) -> None:
-        mend = f"only {available} left. Take fewer" if available else "sold out. Take it out"
+        few = marked("{name}: only {count} left. Take fewer and try again; nothing was charged.")
+        none = marked("{name}: sold out. Take it out and try again; nothing was charged.")
         super().__init__(
-            f"{name}: {mend} and try again; nothing was charged.",
+            Said(few if available else none, {"name": name, "count": available}),
             details={"product_id": product_id, "name": name, "available": available},
         )
 
 
 class OrderAlreadyPaid(Conflict):
     code = "ORDER_ALREADY_PAID"
-    message = "This order is already paid. Nothing more was charged."
+    message = marked("This order is already paid. Nothing more was charged.")
 
 
 class PaymentInProgress(Conflict):
     code = "PAYMENT_IN_PROGRESS"
-    message = "A payment for this order is under way. Wait for its end, then try again."
+    message = marked("A payment for this order is under way. Wait for its end, then try again.")
 
 
 class PaymentFailed(Conflict):
     """Something was asked of a payment that only a completed one has, and it came to nothing."""
 
     code = "PAYMENT_FAILED"
-    message = "This payment did not go through, so nothing was paid."
+    message = marked("This payment did not go through, so nothing was paid.")
 
 
 class PaymentExpired(Conflict):
     """Something was asked of a payment that only a completed one has, and nobody paid in time."""
 
     code = "PAYMENT_EXPIRED"
-    message = "This payment was not made in time, so nothing was paid."
+    message = marked("This payment was not made in time, so nothing was paid.")
 
 
 class IdempotencyMismatch(LipaError):
     code = "IDEMPOTENCY_MISMATCH"
     status = 422
-    message = (
+    message = marked(
         "This Idempotency-Key stands for another request. Send a new request with a new key; "
         "nothing was done."
     )
@@ -171,7 +180,7 @@ class IdempotencyMismatch(LipaError):
 class RateLimited(LipaError):
     code = "RATE_LIMITED"
     status = 429
-    message = "Too many requests. Wait a little, then try again."
+    message = marked("Too many requests. Wait a little, then try again.")
 
 
 class ProviderRefused(LipaError):
@@ -179,7 +188,7 @@ class ProviderRefused(LipaError):
 
     code = "PROVIDER_REFUSED"
     status = 502
-    message = "M-Pesa refused the request. Nothing was charged."
+    message = marked("M-Pesa refused the request. Nothing was charged.")
 
 
 class ProviderUnavailable(LipaError):
@@ -187,7 +196,9 @@ class ProviderUnavailable(LipaError):
 
     code = "PROVIDER_UNAVAILABLE"
     status = 503
-    message = "M-Pesa cannot be reached just now. Nothing was charged; try again in a minute."
+    message = marked(
+        "M-Pesa cannot be reached just now. Nothing was charged; try again in a minute."
+    )
 
     def __init__(
         self, message: str | None = None, *, details: dict[str, Any] | None = None
@@ -199,7 +210,7 @@ class Busy(LipaError):
     """The database could not be written to in time."""
 
     status = 503
-    message = "The shop is very busy. Nothing was changed; try again in a few seconds."
+    message = marked("The shop is very busy. Nothing was changed; try again in a few seconds.")
 
     def __init__(self) -> None:
         super().__init__(retry_after_seconds=5)
@@ -208,10 +219,10 @@ class Busy(LipaError):
 class PayloadTooLarge(LipaError):
     code = "PAYLOAD_TOO_LARGE"
     status = 413
-    message = "The request is too large."
+    message = marked("The request is too large.")
 
 
 class UnsupportedMediaType(LipaError):
     code = "UNSUPPORTED_MEDIA_TYPE"
     status = 415
-    message = "Send JSON, with the header Content-Type: application/json."
+    message = marked("Send JSON, with the header Content-Type: application/json.")

@@ -33,6 +33,7 @@ from app.core.clock import now
 from app.core.columns import BigId, UtcDateTime
 from app.core.errors import Busy, Conflict, IdempotencyMismatch
 from app.core.statements import insert_or_nothing, rows_changed
+from app.core.texts import marked
 from app.core.unit_of_work import transaction
 from app.extensions import Model
 
@@ -273,7 +274,9 @@ def _is_present(run: Run) -> ColumnElement[bool]:
 
 def _still_running() -> Conflict:
     return Conflict(
-        "A request with this Idempotency-Key is still being carried out. "
-        "Repeat it in a moment to hear its answer; it is not carried out twice.",
+        marked(
+            "A request with this Idempotency-Key is still being carried out. "
+            "Repeat it in a moment to hear its answer; it is not carried out twice."
+        ),
         retry_after_seconds=_RETRY_AFTER_SECONDS,
     )

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pydantic import ValidationError as SchemaError
 
 from app.core.errors import UnsupportedMediaType, ValidationError
+from app.core.texts import marked, said
 
 Schema = TypeVar("Schema", bound=BaseModel)
 MAX_PAGE = 100_000
@@ -34,7 +35,7 @@ def whole_body(request: Request) -> bytes:
     body = request.get_data()
     request.stream.read(1)
     if request.content_length is not None and len(body) < request.content_length:
-        raise ValidationError("The body ended before its Content-Length. Send it again.")
+        raise ValidationError(marked("The body ended before its Content-Length. Send it again."))
     return body
 
 
@@ -53,9 +54,11 @@ def read_json(request: Request) -> dict[str, Any]:
             parse_int=_bounded_int,
         )
     except (ValueError, RecursionError) as error:
-        raise ValidationError(f"The body is not readable JSON{_place(error)}.") from error
+        raise ValidationError(
+            said("The body is not readable JSON{place}.", place=_place(error))
+        ) from error
     if not isinstance(body, dict):
-        raise ValidationError("The body must be a JSON object, such as {}.")
+        raise ValidationError(marked("The body must be a JSON object, such as {}."))
     _require_clean_text(body)
     return body
 
@@ -74,7 +77,7 @@ def _require_clean_text(body: dict[str, Any]) -> None:
         elif isinstance(value, list):
             waiting += value
         elif isinstance(value, str) and not is_clean(value):
-            raise ValidationError("The body has a NUL or half a character in a text.")
+            raise ValidationError(marked("The body has a NUL or half a character in a text."))
 
 
 def parse(request: Request, schema: type[Schema]) -> Schema:
@@ -102,7 +105,9 @@ def _positive(text: str | None, name: str, default: int, most: int) -> int:
     if text is None or text == "":
         return default
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) >= 1):
-        raise ValidationError(f"{name} must be a whole number from 1.", details={"field": name})
+        raise ValidationError(
+            said("{name} must be a whole number from 1.", name=name), details={"field": name}
+        )
     return min(int(text), most)
 
 

@@ -15,6 +15,7 @@ from app.core.errors import InvalidPhone, LipaError, NotFound
 from app.core.money import cents_from_shillings, shillings_number
 from app.core.reading import parse
 from app.idempotency import idempotent
+from app.languages import in_readers_language
 from app.limits import initiate_limit, status_limit
 from app.mpesa.result_codes import meaning
 from app.openapi import (
@@ -312,12 +313,14 @@ def _for_the_page(order: Order, attempts: Sequence[Payment]) -> dict[str, Any]:
     return {
         "order_id": str(order.uuid),
         "transaction_id": state["transaction_id"],
-        "title": state["title"],
+        "title": in_readers_language(state["title"]),
         "can_retry": state["can_pay"],
         "live": state["live"],
         "state": state["state"],
         "prompt_expires_at": state["prompt_expires_at"],
         "seconds_left": state["seconds_left"],
         "receipt_url": state["receipt_url"],
-        "message": state["message"],
+        "message": " ".join(
+            in_readers_language(told) for told in (state["message"], state["warning"]) if told
+        ),
     }

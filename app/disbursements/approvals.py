@@ -13,6 +13,7 @@ from app.audit import service as audit
 from app.core.clock import now
 from app.core.errors import Conflict, Forbidden, ValidationError
 from app.core.money import kes
+from app.core.texts import marked, said
 from app.core.unit_of_work import after_commit, transaction
 from app.disbursements.machine import locked, move
 from app.disbursements.models import Disbursement
@@ -51,7 +52,7 @@ def approve_in(session: Session, disbursement_id: int, person: Person) -> None:
         record,
         OutEvent.APPROVED,
         f"person {person.id}",
-        "agreed to",
+        marked("agreed to"),
         approved_by=person.id,
         approved_at=now(),
         next_check_at=due,
@@ -67,7 +68,11 @@ def call_off(disbursement_id: int, person: Person, why: str) -> None:
         changes = {"next_check_at": None, "held": None}
         moved = move(session, record, OutEvent.CALLED_OFF, f"person {person.id}", words, **changes)
         if not moved:
-            raise Conflict(f"It is {record.status} and cannot be called off any more.")
+            raise Conflict(
+                said(
+                    "It is {status} and cannot be called off any more.", status=said(record.status)
+                )
+            )
         record_deed(session, record, person, "called_off", why=words)
 
 
@@ -77,7 +82,7 @@ def lapse(disbursement_id: int) -> str:
         record = locked(session, disbursement_id)
         if record.status != OutStatus.AWAITING_APPROVAL or not _is_late(record):
             return f"it is {record.status}"
-        why = "nobody agreed in time"
+        why = marked("nobody agreed in time")
         move(session, record, OutEvent.APPROVAL_LAPSED, "machine", why, failure="approval_lapsed")
     return "lapsed"
 
@@ -117,16 +122,19 @@ def readable(why: str) -> str:
     words = why.strip()
     if not words or len(words) > MOST_WORDS:
         raise ValidationError(
-            f"Say why, in 1 to {MOST_WORDS} characters.", details={"field": "reason"}
+            said("Say why, in 1 to {most} characters.", most=MOST_WORDS),
+            details={"field": "reason"},
         )
     return words
 
 
 def _require_waiting(record: Disbursement) -> None:
     if record.status != OutStatus.AWAITING_APPROVAL:
-        raise Conflict(f"It is {record.status}: there is nothing to agree to.")
+        raise Conflict(
+            said("It is {status}: there is nothing to agree to.", status=said(record.status))
+        )
     if _is_late(record):
-        raise Conflict("The time to agree is over. Ask for it anew.")
+        raise Conflict(marked("The time to agree is over. Ask for it anew."))
 
 
 def _is_late(record: Disbursement) -> bool:
@@ -135,18 +143,22 @@ def _is_late(record: Disbursement) -> bool:
 
 def _require_another(session: Session, record: Disbursement, person: Person) -> None:
     if record.asked_by == person.id:
-        raise Forbidden("You asked for this yourself: another person has to agree.")
+        raise Forbidden(marked("You asked for this yourself: another person has to agree."))
     if record.supplier_id is not None and changed_lately_by(session, record.supplier_id, person.id):
-        raise Forbidden("You changed this supplier's number yourself: another person has to agree.")
+        raise Forbidden(
+            marked("You changed this supplier's number yourself: another person has to agree.")
+        )
 
 
 def _require_same_number(record: Disbursement) -> None:
     if record.supplier is None:
         return
     if not record.supplier.is_active:
-        raise Conflict("This supplier is not active any more.")
+        raise Conflict(marked("This supplier is not active any more."))
     if record.supplier.mpesa_number != record.msisdn:
         raise Conflict(
-            "The supplier's number has changed since this was asked for. Call it off, look at the "
-            "change, and ask anew."
+            marked(
+                "The supplier's number has changed since this was asked for. Call it off, look at "
+                "the change, and ask anew."
+            )
         )

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.core.clock import now
 from app.core.errors import ProviderUnavailable
+from app.core.texts import marked, said
 from app.core.unit_of_work import after_commit, end_reads, transaction
 from app.disbursements import provider
 from app.disbursements.machine import locked, move
@@ -44,11 +45,11 @@ def ask(disbursement_id: int) -> str:
     end_reads()
     answer = out.ask_status(question)
     if isinstance(answer, OutAccepted):
-        return "Daraja is asked"
+        return marked("Daraja is asked")
     with transaction() as session:
         record = locked(session, disbursement_id)
         remark(session, record, "not_asked", "machine", str(answer)[:500])
-    return f"Daraja could not be asked: {answer}"
+    return said("Daraja could not be asked: {answer}", answer=str(answer))
 
 
 def ask_soon(disbursement_id: int) -> str:
@@ -56,24 +57,24 @@ def ask_soon(disbursement_id: int) -> str:
     with transaction() as session:
         record = locked(session, disbursement_id)
         if record.status not in SENT:
-            return f"it is {record.status}"
+            return said("it is {status}", status=said(record.status))
         due = now()
         if record.last_asked_at is not None:
             due = max(due, record.last_asked_at + timedelta(seconds=MINIMUM_PAUSE_SECONDS))
         record.next_check_at = due
         after_commit(lambda: turn_wanted.send(disbursement_id=disbursement_id, at=due))
-    return "Daraja is asked"
+    return marked("Daraja is asked")
 
 
 def _claim(disbursement_id: int, version: str, doors: Doors) -> StatusQuestion | str:
     with transaction() as session:
         record = locked(session, disbursement_id)
         if record.status not in SENT or record.next_check_at is None:
-            return f"it is {record.status}"
+            return said("it is {status}", status=said(record.status))
         if record.next_check_at > now():
             return "not due"
         if record.status == OutStatus.PROCESSING:
-            why = "no result has come; Daraja is asked"
+            why = marked("no result has come; Daraja is asked")
             move(session, record, OutEvent.WENT_QUIET, "machine", why)
         ask_by = _known_as(record, version)
         if ask_by is None:
@@ -95,7 +96,7 @@ def _known_as(record: Disbursement, version: str) -> str | None:
 
 def _give_up(session: Session, record: Disbursement) -> str:
     record.next_check_at = None
-    why = "Daraja never answered and gave no id to ask by"
+    why = marked("Daraja never answered and gave no id to ask by")
     flag(session, record, "no_answer", "machine", why)
     return "before a person: there is nothing to ask by"
 
@@ -107,7 +108,7 @@ def _count(session: Session, record: Disbursement) -> None:
     due = now() + timedelta(seconds=pause) if record.checks < MAX_CHECKS else None
     record.next_check_at = due
     if record.checks == CHECKS_BEFORE_A_PERSON and not record.needs_review:
-        why = f"asked {record.checks} times, and nothing is known yet"
+        why = said("asked {count} times, and nothing is known yet", count=record.checks)
         flag(session, record, "no_end", "machine", why)
     if due is not None:
         record_id = record.id

@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 from app.accounts.models import Person
 from app.audit import service as audit
 from app.core.errors import Conflict, NotFound, ValidationError
-from app.core.money import kes
+from app.core.money import Kes, kes
 from app.core.reading import MAX_ID
+from app.core.texts import marked, said
 from app.disbursements.approvals import readable
 from app.disbursements.models import Channel, Disbursement, Kind
 from app.disbursements.references import find, with_fresh_names
@@ -38,7 +39,7 @@ from app.orders import service as orders
 from app.orders.models import Order
 from app.payments.models import Credit
 
-TYPED = "the payer's number was typed, and M-Pesa has not told it whole"
+TYPED = marked("the payer's number was typed, and M-Pesa has not told it whole")
 
 
 def ask(
@@ -75,7 +76,7 @@ def find_credit(credit_id: int) -> Credit:
     """Return money that came in, whatever brought it. Raises NotFound."""
     credit = db.session.get(Credit, min(credit_id, MAX_ID), populate_existing=True)
     if credit is None:
-        raise NotFound("There is no such money.")
+        raise NotFound(marked("There is no such money."))
     return credit
 
 
@@ -120,8 +121,8 @@ def payer_words(credit: Credit) -> str:
     if whole is not None:
         return masked(whole)
     if not credit.phone:
-        return "not told by M-Pesa"
-    return credit.phone if "*" in credit.phone else "known by a hash only"
+        return marked("not told by M-Pesa")
+    return credit.phone if "*" in credit.phone else marked("known by a hash only")
 
 
 def _locked(session: Session, credit_id: int, order_id: int | None) -> tuple[Credit, Order | None]:
@@ -130,9 +131,14 @@ def _locked(session: Session, credit_id: int, order_id: int | None) -> tuple[Cre
     query = select(Credit).where(Credit.id == credit_id).with_for_update(of=Credit)
     credit = session.scalars(query.execution_options(populate_existing=True)).one()
     if credit.payment is not None:
-        raise Conflict(f"This money is that of {credit.payment.public_ref}: send it back there.")
+        raise Conflict(
+            said(
+                "This money is that of {payment}: send it back there.",
+                payment=credit.payment.public_ref,
+            )
+        )
     if credit.order_id != order_id:
-        raise Conflict("Somebody has just given this money to an order. Look at it again.")
+        raise Conflict(marked("Somebody has just given this money to an order. Look at it again."))
     return credit, order
 
 
@@ -166,7 +172,7 @@ def _receiver(credit: Credit, typed: str, channel: Channel, why: str) -> str:
         # What was typed may fit and be wrong all the same; M-Pesa knows whose money it was.
         return known or ""
     if number is None:
-        raise _wrong_payer(f"Type the payer's M-Pesa number. {why}")
+        raise _wrong_payer(said("Type the payer's M-Pesa number. {why}", why=why))
     return number
 
 
@@ -174,11 +180,16 @@ def _fitting(credit: Credit, typed: str) -> str:
     """Return a typed number. Raises ValidationError unless it can be the payer's."""
     number = msisdn(typed)
     if number is None:
-        raise _wrong_payer("This is not a Kenyan mobile number. Write it like 0712 345 678.")
+        raise _wrong_payer(
+            marked("This is not a Kenyan mobile number. Write it like 0712 345 678.")
+        )
     if not may_be_of(payer_number(credit) or credit.phone or "", number):
         raise _wrong_payer(
-            f"This number did not pay it ({payer_words(credit)}). Ask the payer for the number "
-            "that paid; the money goes to no other."
+            said(
+                "This number did not pay it ({payer}). Ask the payer for the number that paid; the "
+                "money goes to no other.",
+                payer=payer_words(credit),
+            )
         )
     return number
 
@@ -205,6 +216,11 @@ def _reversal_failed(session: Session, credit: Credit) -> bool:
 def _tell_order(session: Session, order: Order | None, record: Disbursement) -> None:
     if order is None:
         return
-    told = f"{record.public_ref}: {kes(record.amount_cents)} paid by hand, {record.status}"
+    told = said(
+        "{refund}: {amount} paid by hand, {status}",
+        refund=record.public_ref,
+        amount=Kes(record.amount_cents),
+        status=said(record.status),
+    )
     actor, status = f"person {record.asked_by}", order.status
     orders.note(session, order.id, "refund_asked", status, status, actor, told)

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models import Person
 from app.core.clock import now
 from app.core.errors import Conflict, ValidationError
+from app.core.texts import marked, said
 from app.core.unit_of_work import transaction
 from app.disbursements.approvals import readable, record_deed
 from app.disbursements.machine import Verdict, conclude_in, locked, persistently
@@ -28,7 +29,7 @@ def declare_paid(record: Disbursement, person: Person, receipt: str, evidence: s
     words, found = readable(evidence), read_receipt(receipt)
     if found is None:
         raise ValidationError(
-            "Give the M-Pesa receipt of the payment, such as QGH7X8Y9Z0.",
+            marked("Give the M-Pesa receipt of the payment, such as QGH7X8Y9Z0."),
             details={"field": "receipt"},
         )
     _require_open(record)
@@ -54,7 +55,7 @@ def acknowledge(record: Disbursement, person: Person, why: str) -> None:
     with transaction() as session:
         found = locked(session, record_id)
         if not found.needs_review or found.status in SENT:
-            raise Conflict("There is nothing to acknowledge here.")
+            raise Conflict(marked("There is nothing to acknowledge here."))
         found.reviewed_at = now()
         remark(session, found, "seen", f"person {person.id}", words)
         record_deed(session, found, person, "acknowledged", why=words)
@@ -62,7 +63,9 @@ def acknowledge(record: Disbursement, person: Person, why: str) -> None:
 
 def _require_open(record: Disbursement) -> None:
     if record.status not in SENT:
-        raise Conflict(f"It is {record.status}: nobody has to find out about it.")
+        raise Conflict(
+            said("It is {status}: nobody has to find out about it.", status=said(record.status))
+        )
 
 
 def _require_unheld(record: Disbursement, receipt: str) -> None:
@@ -72,7 +75,13 @@ def _require_unheld(record: Disbursement, receipt: str) -> None:
     came_in = select(Payment.public_ref).where(Payment.mpesa_receipt == receipt)
     holder = db.session.scalar(paid) or db.session.scalar(came_in)
     if holder is not None:
-        raise Conflict(f"{receipt} is the receipt of {holder}. Look at the statement again.")
+        raise Conflict(
+            said(
+                "{receipt} is the receipt of {holder}. Look at the statement again.",
+                receipt=receipt,
+                holder=holder,
+            )
+        )
 
 
 def _conclude(record_id: int, verdict: Verdict, person: Person, verb: str, **detail: str) -> None:

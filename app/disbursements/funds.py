@@ -8,6 +8,7 @@ from sqlalchemy import Select, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.core.clock import now
+from app.core.texts import marked, said
 from app.core.unit_of_work import end_reads, transaction
 from app.disbursements import provider
 from app.disbursements.models import Channel, Disbursement, FloatReading
@@ -111,14 +112,14 @@ def ask() -> str:
     out, doors = provider.money_out(), provider.doors()
     reading = _begin_reading(out.settings.shortcode)
     if reading is None:
-        return "asked a moment ago"
+        return marked("asked a moment ago")
     reading_id, addresses = reading.id, doors.with_secret("balance", reading.token)
     end_reads()
     answer = out.ask_balance(addresses)
     if isinstance(answer, OutAccepted):
-        return "Daraja is asked"
+        return marked("Daraja is asked")
     _fail_reading(reading_id, type(answer).__name__)
-    return f"Daraja could not be asked: {answer}"
+    return said("Daraja could not be asked: {answer}", answer=str(answer))
 
 
 def reading_of_token(token: str) -> int | None:

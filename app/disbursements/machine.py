@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session
 
 from app.core import outbox
 from app.core.clock import now
-from app.core.money import kes
+from app.core.money import Kes, kes
 from app.core.statements import rows_changed
+from app.core.texts import said
 from app.core.unit_of_work import transaction
 from app.disbursements import postings
 from app.disbursements.models import Disbursement, Kind
@@ -161,9 +162,8 @@ def _pay(session: Session, record: Disbursement, verdict: Verdict) -> str:
         charge_cents=verdict.charge_cents,
     )
     if not moved:
-        flag(
-            session, record, "paid_unsent", verdict.actor, f"{verdict.words}, while it was waiting"
-        )
+        why = said("{words}, while it was waiting", words=verdict.words)
+        flag(session, record, "paid_unsent", verdict.actor, why)
         return "before a person: paid, but it was not sent"
     if record.kind == Kind.REFUND:
         credits.note_returned(
@@ -174,7 +174,7 @@ def _pay(session: Session, record: Disbursement, verdict: Verdict) -> str:
         )
     if late:
         # Somebody may have paid again by now.
-        why = f"paid although it had ended as {source}"
+        why = said("paid although it had ended as {status}", status=said(source))
         flag(session, record, PAID_AFTER_ALL, verdict.actor, why)
     _question_what_differs(session, record, verdict, taken=taken)
     return str(event)
@@ -184,9 +184,15 @@ def _question_what_differs(
     session: Session, record: Disbursement, verdict: Verdict, *, taken: bool
 ) -> None:
     if taken:
-        flag(session, record, "receipt_reused", verdict.actor, f"names {verdict.receipt}")
+        flag(
+            session,
+            record,
+            "receipt_reused",
+            verdict.actor,
+            said("names {receipt}", receipt=verdict.receipt),
+        )
     if verdict.amount_cents not in (None, record.amount_cents):
-        told = f"Daraja names {kes(verdict.amount_cents or 0)}"
+        told = said("Daraja names {amount}", amount=Kes(verdict.amount_cents or 0))
         flag(session, record, "amount_differs", verdict.actor, told)
 
 
@@ -205,7 +211,8 @@ def _decline(session: Session, record: Disbursement, verdict: Verdict) -> str:
     )
     if moved:
         return str(OutEvent.DECLINED)
-    remark(session, record, "ignored", verdict.actor, f"{verdict.words}: it is {record.status}")
+    why = said("{words}: it is {status}", words=verdict.words, status=said(record.status))
+    remark(session, record, "ignored", verdict.actor, why)
     return f"ignored: it is {record.status}"
 
 

@@ -15,6 +15,7 @@ from app.accounts.models import Person
 from app.core.clock import now
 from app.core.columns import BigId, UtcDateTime
 from app.core.request_ids import current_request_id
+from app.core.texts import marked
 from app.disbursements.states import NOT_PAID, SENT, OutStatus
 from app.extensions import Model
 from app.payments.models import Credit, Payment
@@ -22,8 +23,8 @@ from app.suppliers.models import Supplier
 
 
 class Kind(StrEnum):
-    REFUND = "refund"
-    PAYOUT = "payout"
+    REFUND = marked("refund")
+    PAYOUT = marked("payout")
 
 
 class Channel(StrEnum):

@@ -6,17 +6,21 @@ from collections.abc import Callable
 
 from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
 from app.accounts.guard import require, require_person, staff_page
 from app.accounts.models import Person
 from app.accounts.roles import May
 from app.core.errors import LipaError, NotFound, ValidationError
 from app.core.reading import page_of
+from app.core.recalling import recalled
+from app.core.texts import marked, said
 from app.disbursements import approvals, asking, deciding, engine, listing
 from app.disbursements.models import Disbursement, Kind
 from app.disbursements.references import find
 from app.disbursements.states import OutStatus
 from app.disbursements.view import view_of
+from app.languages import DEFAULT, in_readers_language, language
 from app.limits import initiate_limit
 
 out_pages = Blueprint("out_pages", __name__, url_prefix="/admin")
@@ -24,6 +28,14 @@ out_pages = Blueprint("out_pages", __name__, url_prefix="/admin")
 PER_PAGE = 25
 _ROOMS = {Kind.PAYOUT: "/admin/payouts", Kind.REFUND: "/admin/refunds"}
 Act = Callable[[Disbursement, Person], str]
+
+
+@out_pages.app_template_filter("recalled")
+def in_words(kept: str | None) -> str:
+    """Say a sentence that was kept in the database in the language of its reader."""
+    if language() == DEFAULT:
+        return kept or ""
+    return in_readers_language(recalled(kept or ""))
 
 
 @out_pages.get("/payouts")
@@ -100,7 +112,7 @@ def _act(kind: Kind, ref: str, action: str) -> ResponseReturnValue:
     try:
         flash(_ACTS[action](record, person), "notice")
     except LipaError as refusal:
-        flash(refusal.message, "error")
+        flash(in_readers_language(refusal.message), "error")
     return redirect(f"{_ROOMS[kind]}/{name}", 303)
 
 
@@ -117,35 +129,37 @@ def _approve(record: Disbursement, person: Person) -> str:
     record_id = record.id
     approvals.approve(record_id, person)
     engine.send_now(find(record_id))
-    return "Agreed to, with your name beside it."
+    return _("Agreed to, with your name beside it.")
 
 
 def _call_off(record: Disbursement, person: Person) -> str:
     approvals.call_off(record.id, person, request.form.get("why", ""))
-    return "Called off. Nothing was sent."
+    return _("Called off. Nothing was sent.")
 
 
 def _ask(record: Disbursement, _person: Person) -> str:
-    said = asking.ask_soon(record.id)
-    return "M-Pesa is being asked. Its answer comes by itself." if "asked" in said else said
+    told = asking.ask_soon(record.id)
+    if "asked" in told:
+        return _("M-Pesa is being asked. Its answer comes by itself.")
+    return in_readers_language(told)
 
 
 def _declare_paid(record: Disbursement, person: Person) -> str:
     evidence = request.form.get("evidence", "")
     deciding.declare_paid(record, person, request.form.get("receipt", ""), evidence)
-    return "Written down as paid, with your name and evidence."
+    return _("Written down as paid, with your name and evidence.")
 
 
 def _declare_not_paid(record: Disbursement, person: Person) -> str:
     if request.form.get("looked") != "yes":
-        raise ValidationError("Look at the M-Pesa statement first, and tick that you have.")
+        raise ValidationError(marked("Look at the M-Pesa statement first, and tick that you have."))
     deciding.declare_not_paid(record, person, request.form.get("evidence", ""))
-    return "Written down as not paid, with your name and evidence."
+    return _("Written down as not paid, with your name and evidence.")
 
 
 def _acknowledge(record: Disbursement, person: Person) -> str:
     deciding.acknowledge(record, person, request.form.get("why", ""))
-    return "Done, and written down with your name."
+    return _("Done, and written down with your name.")
 
 
 _ACTS: dict[str, Act] = {
@@ -162,4 +176,6 @@ def _status(text: str | None) -> OutStatus | None:
     try:
         return OutStatus(text) if text else None
     except ValueError:
-        raise ValidationError(f"status must be one of {', '.join(OutStatus)}.") from None
+        raise ValidationError(
+            said("status must be one of {names}.", names=", ".join(OutStatus))
+        ) from None

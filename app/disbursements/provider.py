@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import requests
 
 from app.config import ROOT, Settings
+from app.core.texts import marked, said
 from app.mpesa.credentials import BadCertificate, security_credential
 from app.mpesa.money_out import MoneyOut, OutSettings
 from app.mpesa.out_messages import Addresses
@@ -43,7 +44,7 @@ def money_out() -> MoneyOut:
     configured = settings()
     name = configured.mpesa_b2c_initiator_name or _default(configured, SIMULATOR_INITIATOR)
     if not name:
-        raise NotConfigured("Set MPESA_B2C_INITIATOR_NAME to the API user's name.")
+        raise NotConfigured(marked("Set MPESA_B2C_INITIATOR_NAME to the API user's name."))
     try:
         collecting = mpesa_settings()
         collecting.require()
@@ -104,8 +105,10 @@ def _credential(configured: Settings) -> partial[str]:
     password = configured.mpesa_b2c_initiator_password or _default(configured, SIMULATOR_PASSWORD)
     if not password:
         raise NotConfigured(
-            "Set MPESA_B2C_INITIATOR_PASSWORD, or MPESA_B2C_SECURITY_CREDENTIAL to the credential "
-            "that the portal made of it."
+            marked(
+                "Set MPESA_B2C_INITIATOR_PASSWORD, or MPESA_B2C_SECURITY_CREDENTIAL to the "
+                "credential that the portal made of it."
+            )
         )
     certificate = _certificate(configured)
     try:
@@ -122,14 +125,19 @@ def _certificate(configured: Settings) -> bytes:
             return (path if path.is_absolute() else ROOT / path).read_bytes()
         except OSError as error:
             raise NotConfigured(
-                f"MPESA_B2C_CERTIFICATE cannot be read ({type(error).__name__}). Download the "
-                "certificate of this environment from the developer portal."
+                said(
+                    "MPESA_B2C_CERTIFICATE cannot be read ({why}). Download the certificate of "
+                    "this environment from the developer portal.",
+                    why=type(error).__name__,
+                )
             ) from error
     if configured.is_simulator:
         return _simulator_certificate(configured.daraja_root)
     raise NotConfigured(
-        "Set MPESA_B2C_CERTIFICATE to the file with the certificate of this environment, from the "
-        "developer portal; the initiator's password is encrypted with it."
+        marked(
+            "Set MPESA_B2C_CERTIFICATE to the file with the certificate of this environment, from "
+            "the developer portal; the initiator's password is encrypted with it."
+        )
     )
 
 
@@ -143,7 +151,8 @@ def _simulator_certificate(root: str) -> bytes:
                 answer.raise_for_status()
             except requests.RequestException as error:
                 why = type(error).__name__
-                raise NotConfigured(f"The simulator gave no certificate ({why}).") from error
+                told = said("The simulator gave no certificate ({why}).", why=why)
+                raise NotConfigured(told) from error
             _fetched[root] = answer.content
         return _fetched[root]
 

@@ -10,7 +10,9 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import aliased, joinedload
 
 from app.core.clock import for_people, now
-from app.core.money import kes
+from app.core.money import Kes
+from app.core.recalling import recalled
+from app.core.texts import marked, said
 from app.disbursements import words
 from app.disbursements.models import Disbursement, Kind, PayoutRun, ResultMessage
 from app.disbursements.results import MOST_TRIES
@@ -25,6 +27,7 @@ MOST_OF_A_KIND = 100
 FAILED_DAYS = 3
 #: Longer than any run takes to be written.
 WRITING_MINUTES = 2
+LOOK_AND_DECIDE = marked("Look and decide")
 
 
 @dataclass(frozen=True)
@@ -108,15 +111,21 @@ def _waiting_for_a_yes(limit: int) -> Iterator[OutQuestion]:
         Disbursement.status == OutStatus.AWAITING_APPROVAL, Disbursement.run_id.is_(None)
     )
     for record in db.session.scalars(query.limit(limit)):
-        until = f" until {for_people(record.approve_until)}" if record.approve_until else ""
-        yield _about(
-            record,
-            "awaiting_approval",
-            f"A {record.kind} waits for another admin",
-            f"{record.person.name} has asked for it: {record.approval_why}. Look at it and agree"
-            f"{until}, or call it off.",
-            "Look and decide",
+        title = said("A {kind} waits for another admin", kind=said(record.kind))
+        yield _about(record, "awaiting_approval", title, _to_agree(record), LOOK_AND_DECIDE)
+
+
+def _to_agree(record: Disbursement) -> str:
+    values = {"who": record.person.name, "why": recalled(record.approval_why or "")}
+    if record.approve_until is None:
+        return said(
+            "{who} has asked for it: {why}. Look at it and agree, or call it off.", **values
         )
+    return said(
+        "{who} has asked for it: {why}. Look at it and agree until {until}, or call it off.",
+        until=for_people(record.approve_until),
+        **values,
+    )
 
 
 def _runs_waiting_for_a_yes(limit: int) -> Iterator[OutQuestion]:
@@ -133,10 +142,12 @@ def _runs_waiting_for_a_yes(limit: int) -> Iterator[OutQuestion]:
         yield _about_run(
             run,
             "run_awaiting_approval",
-            "A run of payouts waits for another admin",
-            f"{run.maker.name} has asked for it. Look at it and agree once for all of it, or call "
-            "it off.",
-            f"{count} payouts, {kes(int(cents))}",
+            marked("A run of payouts waits for another admin"),
+            said(
+                "{who} has asked for it. Look at it and agree once for all of it, or call it off.",
+                who=run.maker.name,
+            ),
+            said("{count} payouts, {amount}", count=count, amount=Kes(cents)),
         )
 
 
@@ -147,9 +158,9 @@ def _runs_cut_off(limit: int) -> Iterator[OutQuestion]:
         yield _about_run(
             run,
             "run_cut_off",
-            "A run of payouts was cut off while it was written",
-            "Go on with it, or call off the rest. Nothing is written twice.",
-            f"{run.rows} payouts, {kes(run.total_cents)}",
+            marked("A run of payouts was cut off while it was written"),
+            marked("Go on with it, or call off the rest. Nothing is written twice."),
+            said("{count} payouts, {amount}", count=run.rows, amount=Kes(run.total_cents)),
         )
 
 
@@ -157,17 +168,20 @@ def _unknown(limit: int) -> Iterator[OutQuestion]:
     query = _records().where(Disbursement.status == OutStatus.UNKNOWN).limit(limit)
     for record in db.session.scalars(query):
         asked = (
-            "M-Pesa is being asked."
+            marked("M-Pesa is being asked.")
             if record.next_check_at is not None
-            else "M-Pesa is asked no more."
+            else marked("M-Pesa is asked no more.")
         )
         yield _about(
             record,
             "unknown",
-            f"Nobody knows whether a {record.kind} arrived",
-            f"{asked} Look at the M-Pesa statement; its page takes what you find. It is not sent "
-            "again by itself.",
-            "Find out",
+            said("Nobody knows whether a {kind} arrived", kind=said(record.kind)),
+            said(
+                "{asked} Look at the M-Pesa statement; its page takes what you find. It is not "
+                "sent again by itself.",
+                asked=asked,
+            ),
+            marked("Find out"),
         )
 
 
@@ -178,9 +192,9 @@ def _flagged(limit: int) -> Iterator[OutQuestion]:
         Disbursement.status != OutStatus.UNKNOWN,
     )
     for record in db.session.scalars(query.limit(limit)):
-        title = words.FLAGGED.get(record.review_reason or "", "Look at this")
-        advice = "Compare with the M-Pesa statement, then say what you saw."
-        yield _about(record, record.review_reason or "", title, advice, "Look at it")
+        title = words.FLAGGED.get(record.review_reason or "", marked("Look at this"))
+        advice = marked("Compare with the M-Pesa statement, then say what you saw.")
+        yield _about(record, record.review_reason or "", title, advice, marked("Look at it"))
 
 
 def _failed(limit: int) -> Iterator[OutQuestion]:
@@ -199,9 +213,11 @@ def _failed(limit: int) -> Iterator[OutQuestion]:
     )
     for record in db.session.scalars(query.limit(limit)):
         mend = words.told(record).message
-        advice = f"{mend} It leaves this list by itself after {FAILED_DAYS} days."
-        title = f"A {record.kind} has failed"
-        yield _about(record, "failed", title, advice, "See what can be done")
+        advice = said(
+            "{mend} It leaves this list by itself after {days} days.", mend=mend, days=FAILED_DAYS
+        )
+        title = said("A {kind} has failed", kind=said(record.kind))
+        yield _about(record, "failed", title, advice, marked("See what can be done"))
 
 
 def _held() -> Iterator[OutQuestion]:
@@ -218,13 +234,13 @@ def _held() -> Iterator[OutQuestion]:
         oldest = db.session.get_one(Disbursement, oldest_id)
         yield OutQuestion(
             f"held_{held}",
-            words.HELD.get(held, "Money out waits"),
-            "Its page says what is missing. It is sent by itself as soon as it can be.",
+            words.HELD.get(held, marked("Money out waits")),
+            marked("Its page says what is missing. It is sent by itself as soon as it can be."),
             oldest.created_at,
             oldest.id,
             path_of(oldest),
-            "See what is missing",
-            f"{count} waiting, {kes(int(cents))}",
+            marked("See what is missing"),
+            said("{count} waiting, {amount}", count=count, amount=Kes(cents)),
         )
 
 
@@ -235,12 +251,14 @@ def _unread(limit: int) -> Iterator[OutQuestion]:
     for message in db.session.scalars(query.order_by(ResultMessage.id).limit(limit)):
         yield OutQuestion(
             "result_failed",
-            "A result from M-Pesa could not be acted on",
-            f"See the log for result {message.id}. What it is about is being asked for.",
+            marked("A result from M-Pesa could not be acted on"),
+            said(
+                "See the log for result {id}. What it is about is being asked for.", id=message.id
+            ),
             message.received_at,
             message.id,
             "/admin/payouts?status=unknown",
-            "See what is not known",
+            marked("See what is not known"),
         )
 
 
@@ -252,13 +270,18 @@ def _changed_numbers(limit: int) -> Iterator[OutQuestion]:
             continue
         yield OutQuestion(
             "number_changed",
-            "A supplier's number has changed",
-            f"{change.person.name} says: “{change.reason}”. Until {for_people(until)} payouts to "
-            "it need a second admin, unless another one has made sure of it.",
+            marked("A supplier's number has changed"),
+            said(
+                "{who} says: “{reason}”. Until {until} payouts to it need a second admin, unless "
+                "another one has made sure of it.",
+                who=change.person.name,
+                reason=change.reason,
+                until=for_people(until),
+            ),
             change.changed_at,
             change.id,
             f"/admin/suppliers/{change.supplier.uuid}",
-            "Look at the number",
+            marked("Look at the number"),
             change.supplier.name,
         )
 
@@ -275,12 +298,12 @@ def _records() -> Select[Disbursement]:
 def _about(record: Disbursement, kind: str, title: str, advice: str, label: str) -> OutQuestion:
     # Money that comes in has questions of the same kinds.
     kind = f"out_{kind}"
-    about = f"{record.public_ref}: {words.subject_of(record)}"
+    about = said("{name}: {subject}", name=record.public_ref, subject=words.subject_of(record))
     since = record.sent_at or record.created_at
     return OutQuestion(kind, title, advice, since, record.id, path_of(record), label, about)
 
 
 def _about_run(run: PayoutRun, kind: str, title: str, advice: str, about: str) -> OutQuestion:
     href, since = f"/admin/runs/{run.uuid}", run.asked_at or run.created_at
-    told = f"{run.name}: {about}"
-    return OutQuestion(kind, title, advice, since, run.id, href, "Look and decide", told)
+    told = said("{name}: {subject}", name=run.name, subject=about)
+    return OutQuestion(kind, title, advice, since, run.id, href, LOOK_AND_DECIDE, told)

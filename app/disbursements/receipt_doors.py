@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from app import proving
 from app.accounts.guard import for_provider
-from app.disbursements import receipt_status
+from app.disbursements import claim_status, receipt_status
 from app.disbursements.receipt_status import RESULT_PREFIX
 from app.extensions import db
 from app.mpesa.bodies import Unreadable
@@ -31,7 +31,8 @@ def result(token: str) -> ResponseReturnValue:
     if notice_id is None:
         return jsonify(ACCEPTED)
     try:
-        told = receipt_status.hear(token, raw) or proving.hear(token, raw)
+        told = receipt_status.hear(token, raw) or claim_status.hear(token, raw)
+        told = told or proving.hear(token, raw)
         verdict = told or "an answer that nobody waits for"
     except Unreadable as error:
         verdict = f"unreadable: {error}"

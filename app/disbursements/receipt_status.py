@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from app.core.clock import now
 from app.core.errors import ProviderUnavailable
+from app.core.texts import marked, said
 from app.core.unit_of_work import end_reads
 from app.disbursements import provider
 from app.disbursements.provider import NotConfigured
@@ -55,10 +56,12 @@ def ask(notice_id: int) -> str:
     try:
         out, root = provider.money_out(), public_root()
     except (NotConfigured, ProviderUnavailable) as error:
-        return _give_up(notice_id, f"one proof, and Daraja cannot be asked: {error}")
+        why = said("one proof, and Daraja cannot be asked: {error}", error=error.args[0])
+        return _give_up(notice_id, why)
     notice = db.session.get_one(C2bNotice, notice_id, populate_existing=True)
     if notice.tries >= len(_PAUSES):
-        return _give_up(notice_id, f"one proof; Daraja was asked {notice.tries} times in vain")
+        why = said("one proof; Daraja was asked {count} times in vain", count=notice.tries)
+        return _give_up(notice_id, why)
     receipt, token = notice.receipt or "", secrets.token_urlsafe(32)
     later = now() + timedelta(seconds=_PAUSES[notice.tries])
     turn = {"tries": notice.tries + 1, "query_token": token, "next_try_at": later}
@@ -87,7 +90,7 @@ def hear(token: str, raw: bytes) -> str | None:
     if outcome == "unclear" or cents is None:
         return "no end yet"
     if outcome != "paid" or named not in (None, notice.receipt):
-        return _give_up(notice.id, "Daraja says that this receipt brought no money")
+        return _give_up(notice.id, marked("Daraja says that this receipt brought no money"))
     sources = (NoticeState.ASKING, NoticeState.DOUBTED)
     evidence = Evidence.CALLBACK_AND_QUERY
     if not inbox.confirm(notice.id, sources, evidence, {"amount_cents": cents}):

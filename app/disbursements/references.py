@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.core.errors import Conflict, NotFound
+from app.core.texts import marked
 from app.core.unit_of_work import transaction
 from app.disbursements.models import Disbursement, Kind
 from app.extensions import db
@@ -55,7 +56,7 @@ def with_fresh_names(work: Callable[[Session], int]) -> int:
                 return work(session)
         except IntegrityError:
             continue
-    raise Conflict("Too many at this very moment. Try again.", retry_after_seconds=1)
+    raise Conflict(marked("Too many at this very moment. Try again."), retry_after_seconds=1)
 
 
 def _uuid(text: str) -> UUID | None:

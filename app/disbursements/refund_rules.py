@@ -13,7 +13,8 @@ from app.accounts.roles import May
 from app.core import idempotency
 from app.core.clock import now
 from app.core.errors import AmountTooLow, Conflict, Forbidden, InvalidAmount
-from app.core.money import CENTS, kes
+from app.core.money import CENTS, Kes
+from app.core.texts import marked, said
 from app.disbursements.approvals import first_state
 from app.disbursements.models import Channel, Disbursement, Kind, new_token
 from app.disbursements.references import find, new_name
@@ -51,14 +52,16 @@ def choose_road(
     """
     hours = settings().refund_reversal_hours
     if receipt is None:
-        return Channel.B2C, "B2C: its M-Pesa receipt is not known yet."
+        return Channel.B2C, marked("B2C: its M-Pesa receipt is not known yet.")
     if not is_whole:
-        return Channel.B2C, "B2C: only a part goes back, and a reversal takes a payment whole."
+        why = marked("B2C: only a part goes back, and a reversal takes a payment whole.")
+        return Channel.B2C, why
     if has_failed:
-        return Channel.B2C, "B2C: M-Pesa has declined to reverse this payment."
+        return Channel.B2C, marked("B2C: M-Pesa has declined to reverse this payment.")
     if paid_at < now() - timedelta(hours=hours):
-        return Channel.B2C, f"B2C: it was paid more than {hours} hours ago."
-    return Channel.REVERSAL, f"Reversal: it is whole and was paid within {hours} hours."
+        return Channel.B2C, said("B2C: it was paid more than {hours} hours ago.", hours=hours)
+    why = said("Reversal: it is whole and was paid within {hours} hours.", hours=hours)
+    return Channel.REVERSAL, why
 
 
 def wanted_cents(left: int, amount_cents: int | None) -> int:
@@ -70,14 +73,19 @@ def wanted_cents(left: int, amount_cents: int | None) -> int:
     wanted = left if amount_cents is None else amount_cents
     if wanted > left or left == 0:
         raise Conflict(
-            f"{kes(left)} of this payment can be refunded.", details={"refundable": left // CENTS}
+            said("{amount} of this payment can be refunded.", amount=Kes(left)),
+            details={"refundable": left // CENTS},
         )
     if wanted < CENTS:
         raise InvalidAmount
     if wanted % CENTS:
         whole = wanted - wanted % CENTS
         raise Conflict(
-            f"{kes(wanted)} are left, and M-Pesa sends whole shillings. Ask for {kes(whole)}.",
+            said(
+                "{left} are left, and M-Pesa sends whole shillings. Ask for {whole}.",
+                left=Kes(wanted),
+                whole=Kes(whole),
+            ),
             details={"refundable": whole // CENTS},
         )
     return wanted
@@ -89,8 +97,10 @@ def require_within_limit(person: Person, amount_cents: int) -> None:
     is_limited = person.may(May.REFUND) and not person.is_admin
     if is_limited and amount_cents > limit * CENTS:
         raise Forbidden(
-            f"Operators refund {kes(limit * CENTS)} at most at a time. Ask the shop's owner for "
-            "more.",
+            said(
+                "Operators refund {amount} at most at a time. Ask the shop's owner for more.",
+                amount=Kes(limit * CENTS),
+            ),
             details={"maximum": limit},
         )
 
@@ -104,7 +114,7 @@ def approval_reason(amount_cents: int, is_admin: bool) -> str | None:
     released = configured.payout_limit_shillings
     if is_admin and (released is None or amount_cents <= released * CENTS):
         return None
-    return f"refunds above {kes(limit * CENTS)} need another person's yes"
+    return said("refunds above {amount} need another person's yes", amount=Kes(limit * CENTS))
 
 
 def write(session: Session, back: Back, person: Person, **source: int) -> Disbursement:
@@ -114,7 +124,11 @@ def write(session: Session, back: Back, person: Person, **source: int) -> Disbur
     """
     if back.channel is Channel.B2C and back.cents < LEAST_B2C_CENTS:
         raise AmountTooLow(
-            f"M-Pesa pays out {kes(LEAST_B2C_CENTS)} at least. {back.why}",
+            said(
+                "M-Pesa pays out {amount} at least. {why}",
+                amount=Kes(LEAST_B2C_CENTS),
+                why=back.why,
+            ),
             details={"field": "amount", "minimum": LEAST_B2C_CENTS // CENTS},
         )
     name = new_name(Kind.REFUND)
@@ -134,7 +148,7 @@ def write(session: Session, back: Back, person: Person, **source: int) -> Disbur
     session.add(record)
     session.flush()
     idempotency.bind(session, f"refund:{record.id}")
-    told = f"{kes(back.cents)}. {back.why}"
+    told = said("{amount}. {why}", amount=Kes(back.cents), why=back.why)
     note(session, record, "asked", "", record.status, f"person {person.id}", told)
     return record
 

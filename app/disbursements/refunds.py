@@ -11,7 +11,8 @@ from app.accounts.models import Person
 from app.accounts.roles import May
 from app.audit import service as audit
 from app.core.errors import Conflict
-from app.core.money import kes
+from app.core.money import Kes, kes
+from app.core.texts import said
 from app.disbursements import approvals
 from app.disbursements.approvals import readable
 from app.disbursements.models import Channel, Disbursement, Kind
@@ -113,7 +114,12 @@ def _written(
     record = write(session, back, person, payment_id=payment_id)
     set_aside(session, Credit.payment_id == payment.id, person, record)
     actor, status = f"person {person.id}", payment.status
-    asked = f"{record.public_ref}: {kes(wanted)}, {record.status}"
+    asked = said(
+        "{refund}: {amount}, {status}",
+        refund=record.public_ref,
+        amount=Kes(wanted),
+        status=said(record.status),
+    )
     payment_note(session, payment_id, "refund_asked", status, status, actor, asked)
     return record
 
@@ -135,5 +141,10 @@ def _reversal_failed(payment: Payment) -> bool:
 
 def _wanted(payment: Payment, refunded: int, amount_cents: int | None) -> int:
     if payment.received_cents is None:
-        raise Conflict(f"This payment is {payment.status}: there is no money to send back.")
+        raise Conflict(
+            said(
+                "This payment is {status}: there is no money to send back.",
+                status=said(payment.status),
+            )
+        )
     return wanted_cents(payment.received_cents - refunded, amount_cents)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.core.errors import ProviderRefused
+from app.core.texts import marked
 from app.disbursements.models import Disbursement
 from app.disbursements.states import OutStatus
 
@@ -12,7 +13,7 @@ def require_not_refused(refund: Disbursement) -> None:
     if refund.status != OutStatus.FAILED:
         return
     raise ProviderRefused(
-        "M-Pesa refused the refund: nothing was sent back.",
+        marked("M-Pesa refused the refund: nothing was sent back."),
         details={
             "refund_id": refund.public_ref,
             "provider_code": refund.result_code,

@@ -19,6 +19,7 @@ from werkzeug.datastructures import Headers
 
 from app.core.clock import now
 from app.core.statements import insert_or_nothing
+from app.core.texts import marked, said
 from app.core.unit_of_work import transaction
 from app.disbursements import funds, provider
 from app.disbursements.asking import ask_soon
@@ -187,7 +188,9 @@ def _hear_status(disbursement_id: int, message: ResultMessage) -> str:
     if result.code != "0":
         with transaction() as session:
             record = locked(session, disbursement_id)
-            told = f"Daraja cannot tell: {result.code} {result.description}"
+            told = said(
+                "Daraja cannot tell: {code} {words}", code=result.code, words=result.description
+            )
             remark(session, record, "no_answer_yet", "daraja: status query", told)
         return f"the question failed: {result.code}"
     status = str(result.parameters.get("TransactionStatus") or "")
@@ -209,7 +212,7 @@ def _hear_time_out(message: ResultMessage) -> tuple[str, int | None]:
         record = locked(session, message.token_id)
         if originator_id not in (None, record.originator_id, record.daraja_originator_id):
             return "its ids are another request's", message.token_id
-        why = "Daraja's queue ran out of time"
+        why = marked("Daraja's queue ran out of time")
         move(session, record, OutEvent.TIMED_OUT_IN_QUEUE, f"daraja: message {message.id}", why)
     return f"unknown: {ask_soon(message.token_id)}", message.token_id
 

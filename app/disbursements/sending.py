@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from app.core.clock import now
 from app.core.errors import Busy, ProviderUnavailable
-from app.core.money import kes, whole_shillings
+from app.core.money import Kes, whole_shillings
+from app.core.texts import marked, said
 from app.core.unit_of_work import after_commit, end_reads, transaction
 from app.disbursements import funds, provider
 from app.disbursements.machine import announce, locked, move, persistently
@@ -123,7 +124,7 @@ def _claim(disbursement_id: int, shortcode: str, doors: Doors) -> _Request | _Wa
             record,
             OutEvent.SENDING,
             "machine",
-            f"{kes(record.amount_cents)} by {record.channel}",
+            said("{amount} by {channel}", amount=Kes(record.amount_cents), channel=record.channel),
             sends=record.sends + 1,
             sent_at=now(),
             held=None,
@@ -134,7 +135,7 @@ def _claim(disbursement_id: int, shortcode: str, doors: Doors) -> _Request | _Wa
 
 def _waits_for(session: Session, record: Disbursement, shortcode: str) -> _Wait | None:
     if record.supplier is not None and not record.supplier.is_active:
-        return _Wait("supplier_inactive", "The supplier is not active any more.")
+        return _Wait("supplier_inactive", marked("The supplier is not active any more."))
     if record.channel != Channel.B2C:
         return None
     left = funds.available_cents(session, shortcode, locked=True)
@@ -143,8 +144,13 @@ def _waits_for(session: Session, record: Disbursement, shortcode: str) -> _Wait 
     missing = record.amount_cents - max(left, 0)
     return _Wait(
         FLOAT_SHORT,
-        f"The float holds {kes(max(left, 0))}. Move {kes(missing)} into the utility account of "
-        f"{shortcode}; it is sent by itself then.",
+        said(
+            "The float holds {left}. Move {missing} into the utility account of {shortcode}; it is "
+            "sent by itself then.",
+            left=Kes(max(left, 0)),
+            missing=Kes(missing),
+            shortcode=shortcode,
+        ),
     )
 
 
@@ -177,7 +183,8 @@ def _apply(session: Session, disbursement_id: int, answer: OutAnswer) -> str:
     if isinstance(answer, OutAccepted):
         return _accept(session, record, answer, actor)
     if isinstance(answer, OutDuplicate):
-        remark(session, record, "duplicate", actor, f"{answer.description} Its result is awaited.")
+        why = said("{answer} Its result is awaited.", answer=answer.description)
+        remark(session, record, "duplicate", actor, why)
         return "Daraja has it already"
     if isinstance(answer, OutNotSent):
         pause = _AGAIN_SECONDS[min(record.sends, len(_AGAIN_SECONDS)) - 1]
@@ -195,7 +202,8 @@ def _accept(session: Session, record: Disbursement, answer: OutAccepted, actor: 
     record.conversation_id = record.conversation_id or answer.conversation_id
     if answer.originator_id != record.originator_id:
         record.daraja_originator_id = answer.originator_id or None
-    remark(session, record, "accepted", actor, f"Daraja queued it as {answer.conversation_id}")
+    why = said("Daraja queued it as {id}", id=answer.conversation_id)
+    remark(session, record, "accepted", actor, why)
     announce(session, record)
     return "accepted"
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from app.core.texts import marked
+
 
 class OutStatus(StrEnum):
-    AWAITING_APPROVAL = "awaiting_approval"
-    QUEUED = "queued"
-    PROCESSING = "processing"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    UNKNOWN = "unknown"
-    CANCELLED = "cancelled"
+    AWAITING_APPROVAL = marked("awaiting_approval")
+    QUEUED = marked("queued")
+    PROCESSING = marked("processing")
+    COMPLETED = marked("completed")
+    FAILED = marked("failed")
+    UNKNOWN = marked("unknown")
+    CANCELLED = marked("cancelled")
 
 
 class OutEvent(StrEnum):

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from app.accounts.models import Person
 from app.accounts.roles import ALLOWED, May, Role
+from app.core.texts import marked
 from app.disbursements import listing, words
 from app.disbursements.models import Disbursement, Kind
 from app.disbursements.states import NOT_PAID, SENT, UNSENT, OutStatus
@@ -68,6 +69,10 @@ class View:
         ended = self.record.status in NOT_PAID and self.record.kind == Kind.PAYOUT
         return ended and self.successor is None and May.PAY_OUT in self.allowed
 
+    def called(self, event: str) -> str:
+        """Return what a line of the timeline is about, for people."""
+        return words.EVENTS.get(event, event)
+
     @property
     def version(self) -> str:
         """Name what decides which forms the page has."""
@@ -103,17 +108,17 @@ def _barred(record: Disbursement, person: Person) -> str | None:
     if record.status != OutStatus.AWAITING_APPROVAL:
         return None
     if record.asked_by == person.id:
-        return "You asked for this yourself: another person has to agree."
+        return marked("You asked for this yourself: another person has to agree.")
     if not person.may(May.APPROVE):
-        return "Your role does not agree to this: an approver or owner has to."
+        return marked("Your role does not agree to this: an approver or owner has to.")
     supplier = record.supplier
     if supplier is None:
         return None
     if changed_lately_by(db.session(), supplier.id, person.id):
-        return "You changed this supplier's number yourself: another person has to agree."
+        return marked("You changed this supplier's number yourself: another person has to agree.")
     if supplier.mpesa_number != record.msisdn:
-        return (
+        return marked(
             "The supplier's number has changed since this was asked for. Call it off, look at the "
             "change, and ask anew."
         )
-    return None if supplier.is_active else "This supplier is not active any more."
+    return None if supplier.is_active else marked("This supplier is not active any more.")

@@ -14,6 +14,7 @@ from flask import render_template
 from app.audit.models import AuditEntry
 from app.audit.service import Wanted, head, newest
 from app.core.clock import now
+from app.core.codes import in_words
 from app.disbursements.listing import names_of
 from app.disbursements.models import Disbursement
 from app.disbursements.refunds import refunds_of
@@ -71,6 +72,7 @@ def _summary(payment: Payment, audit: list[AuditEntry]) -> str:
         payment=payment,
         whole_phone=phone(payment.phone, whole=True),
         timeline=timeline,
+        in_words=in_words,
         names=names_of(entry.actor for entry in timeline),
         heard=heard_of(payment, with_raw=False),
         refunds=refunds_of(payment),

@@ -14,6 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute, joinedload
 
 from app.accounts.models import Person
 from app.audit.models import AuditEntry
+from app.core.texts import marked
 from app.core.unit_of_work import end_reads
 from app.disbursements.models import Disbursement
 from app.exports.cells import Cell, moment, money, phone
@@ -230,7 +231,7 @@ def _each(
 
 TABLES: dict[What, Table] = {
     What.PAYMENTS: Table(
-        "Payments",
+        marked("Payments"),
         (
             "Begun",
             "Paid",
@@ -250,7 +251,7 @@ TABLES: dict[What, Table] = {
         _payments,
     ),
     What.MONEY_OUT: Table(
-        "Payouts and refunds",
+        marked("Payouts and refunds"),
         (
             "Asked for",
             "Sent",
@@ -270,17 +271,17 @@ TABLES: dict[What, Table] = {
         _money_out,
     ),
     What.LEDGER: Table(
-        "Ledger",
+        marked("Ledger"),
         ("When", "Line", "What of", "What", "From", "To", "Amount (KES)"),
         _ledger,
     ),
     What.AUDIT: Table(
-        "Audit trail",
+        marked("Audit trail"),
         ("When", "Row", "Who", "What", "What of", "Detail", "Follows", "Hash"),
         _audit,
     ),
     What.ORDERS: Table(
-        "Orders",
+        marked("Orders"),
         (
             "Placed",
             "Paid",

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from app.core.clock import nairobi, now
 from app.core.errors import ValidationError
+from app.core.texts import marked
 
 #: Of so many days figures are told, today among them.
 CHOICES = (1, 7, 30)
@@ -47,7 +48,7 @@ def days_from(text: str | None) -> int:
     """Read how many days somebody wants to know of, 1 unless told. Raises ValidationError."""
     choices = {str(days): days for days in CHOICES}
     if text and text not in choices:
-        raise ValidationError("days must be 1, 7 or 30.", details={"field": "days"})
+        raise ValidationError(marked("days must be 1, 7 or 30."), details={"field": "days"})
     return choices[text] if text else 1
 
 

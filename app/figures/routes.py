@@ -60,17 +60,17 @@ class FiguresAnswer(Answer):
     days: int = Field(examples=[1])
     start: Moment
     end: Moment
-    success_rate: float | None = Field(description=ABOUT["success_rate"])
-    callback_receipt_rate: float | None = Field(description=ABOUT["callback_receipt_rate"])
-    failed_transactions: list[Failures] = Field(description=ABOUT["failed_transactions"])
-    average_payment_seconds: float | None = Field(description=ABOUT["average_payment_time"])
-    total_initiated: int = Field(description=ABOUT["total_initiated"])
-    successful: int = Field(description=ABOUT["successful"])
-    failed: int = Field(description=ABOUT["failed"])
+    success_rate: float | None = Field(description=str(ABOUT["success_rate"]))
+    callback_receipt_rate: float | None = Field(description=str(ABOUT["callback_receipt_rate"]))
+    failed_transactions: list[Failures] = Field(description=str(ABOUT["failed_transactions"]))
+    average_payment_seconds: float | None = Field(description=str(ABOUT["average_payment_time"]))
+    total_initiated: int = Field(description=str(ABOUT["total_initiated"]))
+    successful: int = Field(description=str(ABOUT["successful"]))
+    failed: int = Field(description=str(ABOUT["failed"]))
     in_review: int
     still_open: int
-    pending_over_5_minutes: int = Field(description=ABOUT["pending_over_5_minutes"])
-    callback_failures: int = Field(description=ABOUT["callback_failures"])
+    pending_over_5_minutes: int = Field(description=str(ABOUT["pending_over_5_minutes"]))
+    callback_failures: int = Field(description=str(ABOUT["callback_failures"]))
     steps: list[StepAnswer]
 
 

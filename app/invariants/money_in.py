@@ -22,6 +22,7 @@ from app.invariants.rules import (
 )
 from app.orders.models import Order, OrderEntry
 from app.orders.states import ORDER_EDGES, OrderStatus
+from app.payments.claims.models import Claim
 from app.payments.inbox import MOST_TRIES
 from app.payments.models import Credit, InboxMessage, Payment, TimelineEntry
 from app.payments.queries import kept_cents
@@ -144,6 +145,7 @@ def no_secrets_in_words() -> Iterator[Violation]:
             ("timeline line", TimelineEntry.id, TimelineEntry.why),
             ("order line", OrderEntry.id, OrderEntry.why),
             ("callback", InboxMessage.id, InboxMessage.verdict),
+            ("claim", Claim.id, Claim.text),
         )
     )
 

@@ -12,8 +12,9 @@ _MOST_PARTS = 50
 _CHECKOUT_ID = re.compile(r"(ws_CO_\d{14}\d*?)\d{6}(\d{3})\b", re.IGNORECASE)
 _PHONE = re.compile(r"(?<!\d)(\+?254|0)[ -]?([127]\d{2})[ -]?\d{3}[ -]?(\d{3})(?!\d)")
 _TOKEN = re.compile(r"(token=|Bearer |JWT |Basic )[A-Za-z0-9._~+/=-]+")
-#: Addresses that Daraja posts to about the paybill have their secret in the path.
-_SECRET_PATH = re.compile(r"(/pay/(?:c2b|result)/)[A-Za-z0-9_-]+")
+#: Addresses that Daraja posts to about the paybill have their secret in the path, and so have the
+#: links to an order and to a receipt.
+_SECRET_PATH = re.compile(r"(/pay/(?:c2b|result)/|/[pr]/(?=[A-Za-z0-9_-]{32}))[A-Za-z0-9_-]+")
 #: A webhook's secret says by itself what it is.
 _WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9_-]+")
 _SECRET_NAME = re.compile(

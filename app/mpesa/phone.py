@@ -50,3 +50,8 @@ def masked(number: str) -> str:
     """Show a number without giving it away: ``0712 *** 678``."""
     local = f"0{number.removeprefix('+').removeprefix('254')}"
     return f"{local[:4]} *** {local[-3:]}" if len(local) == 10 else "***"
+
+
+def as_typed(number: str | None) -> str:
+    """Write ``254712345678`` as people type it at home, ``0712345678``; "" where there is none."""
+    return f"0{number[3:]}" if number and number.startswith("254") else number or ""

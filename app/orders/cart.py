@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from app.core.errors import Conflict
+from app.core.texts import marked, said
 
 if TYPE_CHECKING:
     from app.orders.models import Product
@@ -25,7 +26,9 @@ _SESSION_NAME = "cart"
 
 
 class CartFull(Conflict):
-    message = f"The cart is full: {MAX_LINES} different things are the most for one order."
+    message = said(
+        "The cart is full: {most} different things are the most for one order.", most=MAX_LINES
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +133,8 @@ def _problem(product: Product, quantity: int) -> str | None:
     if product.stock is None or product.stock >= quantity:
         return None
     if product.stock == 0:
-        return "Sold out. Please remove it to go on."
-    return f"Only {product.stock} left. Please take fewer."
+        return marked("Sold out. Please remove it to go on.")
+    return said("Only {count} left. Please take fewer.", count=product.stock)
 
 
 def is_key(text: str) -> bool:

@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 from app.accounts.models import Person
 from app.core.clock import now
 from app.core.errors import Conflict, NotFound
-from app.core.money import kes
+from app.core.money import Kes
+from app.core.texts import marked, said
 from app.core.unit_of_work import transaction
 from app.extensions import db
 from app.orders.models import Enrolment, Kind, Order, OrderLine, Product
@@ -58,9 +59,9 @@ def place_course_order(person: Person, course_id: int, **texts: str | None) -> O
     """
     course = find_product(course_id)
     if course.kind != Kind.COURSE:
-        raise NotFound("There is no such course.")
+        raise NotFound(marked("There is no such course."))
     if _is_enrolled(person.id, course_id):
-        raise Conflict("You have a place in this course already. Nothing was charged.")
+        raise Conflict(marked("You have a place in this course already. Nothing was charged."))
     person_id, asker = person.id, f"person {person.id}"
 
     def new_order() -> Order:
@@ -85,7 +86,9 @@ def _open_order(key: str, asker: str, new_order: Callable[[], Order]) -> Order:
         except IntegrityError:
             # Another request has just placed it, or, hardly ever, the reference is taken.
             continue
-    raise Conflict("This is being ordered at this very moment. Try again.", retry_after_seconds=1)
+    raise Conflict(
+        marked("This is being ordered at this very moment. Try again."), retry_after_seconds=1
+    )
 
 
 def _placed(session: Session, order: Order, key: str, asker: str) -> Order:
@@ -95,7 +98,12 @@ def _placed(session: Session, order: Order, key: str, asker: str) -> Order:
     order.held_until = now() + timedelta(minutes=minutes)
     session.add(order)
     session.flush()
-    asked = f"{kes(order.total_cents)}, {order.description or 'no description'}"
+    amount, description = Kes(order.total_cents), order.description
+    asked = (
+        f"{amount}, {description}"
+        if description
+        else said("{amount}, no description", amount=amount)
+    )
     note(session, order.id, OrderEvent.PLACED, "", order.status, asker, asked)
     return order
 

@@ -12,6 +12,7 @@ from app.audit.service import record
 from app.core.clock import now
 from app.core.errors import Conflict, ValidationError
 from app.core.statements import insert_or_nothing
+from app.core.texts import marked, said
 from app.core.unit_of_work import transaction
 from app.extensions import db
 from app.orders.models import OrderEntry, OrderNote
@@ -30,10 +31,13 @@ def add(order_id: int, person: Person, text: str, form_key: str) -> bool:
     written = text.replace("\r\n", "\n").strip()
     if not 1 <= len(written) <= MOST_TEXT:
         raise ValidationError(
-            f"Write a note of 1 to {MOST_TEXT:,} characters.", details={"field": "text"}
+            said("Write a note of 1 to {most:,} characters.", most=MOST_TEXT),
+            details={"field": "text"},
         )
     if not _FORM_KEY.fullmatch(form_key):
-        raise Conflict("This form is not complete. Open the page again; nothing was written.")
+        raise Conflict(
+            marked("This form is not complete. Open the page again; nothing was written.")
+        )
     row = {
         "order_id": order_id,
         "at": now(),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
 from app.accounts.guard import open_to_all, require_person, signed_in_page
 from app.core.errors import NotFound
+from app.core.texts import marked
+from app.languages import in_readers_language
 from app.orders import photos, service
 from app.orders.cart import MAX_QUANTITY, Cart, CartFull, total_cents
 
@@ -47,7 +50,7 @@ def cart() -> ResponseReturnValue:
     basket = Cart(session)
     products = service.products_by_id(basket.product_ids)
     if basket.drop_unknown(products):
-        flash("Something in your cart is no longer sold. We took it out.", "notice")
+        flash(_("Something in your cart is no longer sold. We took it out."), "notice")
     lines = basket.lines(products)
     return render_template("cart/cart.html", lines=lines, total_cents=total_cents(lines))
 
@@ -59,11 +62,11 @@ def add_to_cart() -> ResponseReturnValue:
     quantity = max(asked or 1, 1)
     product = service.products_by_id([product_id]).get(product_id)
     if product is None:
-        raise NotFound("The shop does not sell that any more.")
+        raise NotFound(marked("The shop does not sell that any more."))
     try:
         _say_added(product.name, quantity, Cart(session).add(product_id, quantity))
     except CartFull as full:
-        flash(full.message, "error")
+        flash(in_readers_language(full.message), "error")
     return redirect("/cart", 303)
 
 
@@ -109,8 +112,11 @@ def _asked_item() -> tuple[int, int | None]:
 
 def _say_added(name: str, asked: int, now: int) -> None:
     if now == MAX_QUANTITY and asked > 1:
-        flash(
-            f"{name}: {MAX_QUANTITY} is the most in one order, and that is in your cart.", "notice"
+        told = _(
+            "%(name)s: %(most)s is the most in one order, and that is in your cart.",
+            name=name,
+            most=MAX_QUANTITY,
         )
     else:
-        flash(f"{name} is in your cart.", "notice")
+        told = _("%(name)s is in your cart.", name=name)
+    flash(told, "notice")

@@ -12,6 +12,7 @@ from app.audit.service import record
 from app.core.clock import now
 from app.core.errors import NotFound, ValidationError
 from app.core.statements import insert_or_nothing, rows_changed
+from app.core.texts import marked, said
 from app.core.unit_of_work import transaction
 from app.extensions import db
 from app.orders.models import Picture, ProductPhoto
@@ -57,7 +58,7 @@ def bytes_of(sha256: str) -> bytes:
     if _SHA256.fullmatch(sha256):
         data = db.session.scalar(select(Picture.data).where(Picture.sha256 == sha256))
     if data is None:
-        raise NotFound("There is no such picture.")
+        raise NotFound(marked("There is no such picture."))
     return data
 
 
@@ -66,7 +67,10 @@ def readable_alt(text: str) -> str:
     words = " ".join(text.split())
     if not 1 <= len(words) <= MOST_ALT:
         raise ValidationError(
-            f"Say in 1 to {MOST_ALT} characters what is to be seen, for whoever cannot see it.",
+            said(
+                "Say in 1 to {most} characters what is to be seen, for whoever cannot see it.",
+                most=MOST_ALT,
+            ),
             details={"field": "alt"},
         )
     return words

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from app.core.errors import Busy, LipaError, ValidationError
+from app.core.texts import marked, said
 
 MOST_BYTES = 5 * 1024 * 1024
 #: Pixels on a side. With so many on both, a PNG takes 370 MB while it is read, and a WebP 560 MB.
@@ -77,23 +78,31 @@ def make(data: bytes) -> Sizes:
         except Exception as error:
             # A file made to break a decoder comes out of Pillow as any kind of exception.
             raise BadPicture(
-                "The file cannot be read as a picture: it is broken or breaks off. Save it again "
-                "as a JPEG and send that."
+                marked(
+                    "The file cannot be read as a picture: it is broken or breaks off. "
+                    "Save it again as a JPEG and send that."
+                )
             ) from error
 
 
 def _require_takable(data: bytes) -> None:
     if not data:
-        raise BadPicture("Choose a picture. The file that came is empty.")
+        raise BadPicture(marked("Choose a picture. The file that came is empty."))
     if len(data) > MOST_BYTES:
         raise BadPicture(
-            f"The picture has {len(data) / 1024 / 1024:.1f} MB; {MOST_BYTES // 1024 // 1024} MB "
-            "are the most. Make it smaller and send it again."
+            said(
+                "The picture has {size:.1f} MB; {most} MB are the most. "
+                "Make it smaller and send it again.",
+                size=len(data) / 1024 / 1024,
+                most=MOST_BYTES // 1024 // 1024,
+            )
         )
     if _MARKUP.search(data):
         raise BadPicture(
-            "There is a page or a program in this file. Save the picture again as a JPEG, PNG or "
-            "WebP and send that."
+            marked(
+                "There is a page or a program in this file. "
+                "Save the picture again as a JPEG, PNG or WebP and send that."
+            )
         )
 
 
@@ -117,20 +126,25 @@ def _opened(data: bytes) -> Image.Image:
         image = Image.open(io.BytesIO(data), formats=_FORMATS)
     except UnidentifiedImageError as error:
         raise BadPicture(
-            "The file is not a JPEG, PNG or WebP that can be read, whatever it is called. Save the "
-            "picture as one of these and send that."
+            marked(
+                "The file is not a JPEG, PNG or WebP that can be read, whatever it is called. "
+                "Save the picture as one of these and send that."
+            )
         ) from error
     if max(image.size) > MOST_SIDE:
         raise _too_wide()
     if getattr(image, "n_frames", 1) > 1 and image.format != _PHOTO_WITH_DEPTH:
-        raise BadPicture("The picture moves. Send one that stands still.")
+        raise BadPicture(marked("The picture moves. Send one that stands still."))
     return image
 
 
 def _too_wide() -> BadPicture:
     return BadPicture(
-        f"The picture is larger than {MOST_SIDE:,} × {MOST_SIDE:,} pixels. Make it smaller and "
-        "send it again."
+        said(
+            "The picture is larger than {most:,} × {most:,} pixels. "
+            "Make it smaller and send it again.",
+            most=MOST_SIDE,
+        )
     )
 
 

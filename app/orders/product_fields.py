@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, StrictInt, StringConstraints
 from app.core.errors import InvalidAmount, ValidationError
 from app.core.money import cents_from_shillings
 from app.core.reading import check
+from app.core.texts import marked, said
 from app.openapi import Shillings, integral
 from app.orders.models import Kind
 
@@ -30,12 +31,17 @@ Name = Annotated[
 
 #: What the form says beside a field that the rule refuses.
 _WORDS = {
-    "name": f"Give it a name, in 1 to {MOST_NAME} characters.",
-    "kind": "Choose goods or a course.",
-    "stock": f"The stock is a whole number from 0 to {MOST_STOCK:,}. Leave it blank where there "
-    "is always enough.",
-    "description": f"The description takes {MOST_DESCRIPTION:,} characters at most.",
-    "price": InvalidAmount("The price").message,
+    "name": said("Give it a name, in 1 to {most} characters.", most=MOST_NAME),
+    "kind": marked("Choose goods or a course."),
+    "stock": said(
+        "The stock is a whole number from 0 to {most}. Leave it blank where there is always "
+        "enough.",
+        most=f"{MOST_STOCK:,}",
+    ),
+    "description": said(
+        "The description takes {most} characters at most.", most=f"{MOST_DESCRIPTION:,}"
+    ),
+    "price": InvalidAmount(marked("The price")).message,
 }
 
 
@@ -67,7 +73,7 @@ def fields_of(form: Mapping[str, str]) -> dict[str, Any]:
     body = _body(form, wrong)
     if body is None or wrong:
         raise ValidationError(
-            "Nothing was stored. Look at what is marked below.",
+            marked("Nothing was stored. Look at what is marked below."),
             details={"fields": {name: words for name, words in _WORDS.items() if name in wrong}},
         )
     return body.model_dump(exclude={"price"}) | {"kind": str(body.kind), "price_cents": price_cents}

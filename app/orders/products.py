@@ -19,6 +19,7 @@ from app.audit.service import record
 from app.core.errors import Conflict, NotFound
 from app.core.money import kes
 from app.core.statements import rows_changed
+from app.core.texts import marked, said
 from app.core.unit_of_work import transaction
 from app.extensions import db
 from app.orders.models import Product
@@ -54,7 +55,7 @@ _SHELVES: dict[Shelf, tuple[ColumnElement[bool], ...]] = {
 
 
 class EditedMeanwhile(Conflict):
-    message = (
+    message = marked(
         "Somebody else has changed this product since you opened it, so nothing was stored. What "
         "stands now is told beside what you typed. Look it over and store again."
     )
@@ -65,8 +66,12 @@ class SoldMeanwhile(Conflict):
 
     def __init__(self, seen: int | None, present: int | None) -> None:
         super().__init__(
-            f"The stock was {_stock_words(seen)} when you opened this, and is "
-            f"{_stock_words(present)} now, so nothing was stored. Look it over and store again.",
+            said(
+                "The stock was {seen} when you opened this, and is {present} now, so nothing was "
+                "stored. Look it over and store again.",
+                seen=_stock_words(seen),
+                present=_stock_words(present),
+            ),
             details={"field": "stock"},
         )
 
@@ -152,7 +157,7 @@ def find(product_id: int) -> Product:
     """Return a product, be it for sale or retired. Raises NotFound."""
     product = db.session.get(Product, product_id) if product_id <= _MAX_INTEGER_ID else None
     if product is None:
-        raise NotFound("There is no such product.")
+        raise NotFound(marked("There is no such product."))
     return product
 
 
@@ -187,7 +192,7 @@ def locked(session: Session, product_id: int) -> Product:
     if product_id <= _MAX_INTEGER_ID:
         product = session.get(Product, product_id, with_for_update=True, populate_existing=True)
     if product is None:
-        raise NotFound("There is no such product.")
+        raise NotFound(marked("There is no such product."))
     return product
 
 
@@ -231,7 +236,7 @@ def _told(values: dict[str, Any], suffix: str = "") -> dict[str, str]:
 
 
 def _stock_words(stock: int | None) -> str:
-    return "unlimited" if stock is None else f"{stock:,}"
+    return marked("unlimited") if stock is None else f"{stock:,}"
 
 
 def _escaped(text: str) -> str:

@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session, selectinload
 from app.accounts.models import Person
 from app.core.clock import now
 from app.core.errors import NotFound, OutOfStock, ValidationError
-from app.core.money import kes
+from app.core.money import Kes
 from app.core.statements import insert_or_nothing, rows_changed
+from app.core.texts import marked, said
 from app.core.unit_of_work import transaction
 from app.extensions import db
 from app.orders.models import Enrolment, Kind, Order, OrderEntry, OrderLine, Product
@@ -44,7 +45,7 @@ def find_product(product_id: int) -> Product:
     """Return a product that is for sale. Raises NotFound."""
     product = db.session.get(Product, product_id) if product_id <= _MAX_INTEGER_ID else None
     if product is None or not product.active:
-        raise NotFound("There is no such product.")
+        raise NotFound(marked("There is no such product."))
     return product
 
 
@@ -92,7 +93,7 @@ def any_order(ref: object) -> Order:
     """Return anybody's order by its number or UUID, for the back office. Raises NotFound."""
     order = db.session.scalar(select(Order).where(_named(ref)))
     if order is None:
-        raise NotFound("There is no such order.")
+        raise NotFound(marked("There is no such order."))
     return order
 
 
@@ -100,7 +101,7 @@ def find_order(ref: object, person: Person) -> Order:
     """Return an order by its number or UUID. Raises NotFound, also for somebody else's."""
     order = db.session.scalar(select(Order).where(_named(ref)))
     if order is None or (order.person_id != person.id and not person.is_admin):
-        raise NotFound("There is no such order, or it is not yours.")
+        raise NotFound(marked("There is no such order, or it is not yours."))
     return order
 
 
@@ -237,7 +238,7 @@ def _named(ref: object):  # type: ignore[no-untyped-def]
     try:
         return Order.uuid == UUID(text)
     except ValueError as error:
-        raise NotFound("There is no such order, or it is not yours.") from error
+        raise NotFound(marked("There is no such order, or it is not yours.")) from error
 
 
 def _readable_items(items: Sequence[tuple[int, int]]) -> dict[int, int]:
@@ -245,13 +246,15 @@ def _readable_items(items: Sequence[tuple[int, int]]) -> dict[int, int]:
     for product_id, quantity in items:
         quantities[product_id] = quantities.get(product_id, 0) + quantity
     if not quantities:
-        raise ValidationError("The order is empty. Put something in the cart first.")
+        raise ValidationError(marked("The order is empty. Put something in the cart first."))
     if len(quantities) > MAX_LINES:
-        raise ValidationError(f"An order has at most {MAX_LINES} different products.")
+        raise ValidationError(
+            said("An order has at most {most} different products.", most=MAX_LINES)
+        )
     for product_id, quantity in quantities.items():
         if not 1 <= quantity <= MAX_QUANTITY:
             raise ValidationError(
-                f"A quantity is between 1 and {MAX_QUANTITY}.",
+                said("A quantity is between 1 and {most}.", most=MAX_QUANTITY),
                 details={"product_id": product_id, "quantity": quantity},
             )
     return quantities
@@ -277,10 +280,15 @@ def _write_order(
     )
     session.add(order)
     session.flush()
-    count = len(lines)
-    placed = f"{kes(order.total_cents)} for {count} line{'' if count == 1 else 's'}"
+    placed = _placed_words(order.total_cents, len(lines))
     note(session, order.id, OrderEvent.PLACED, "", order.status, f"person {person_id}", placed)
     return order
+
+
+def _placed_words(total_cents: int, count: int) -> str:
+    if count == 1:
+        return said("{amount} for {count} line", amount=Kes(total_cents), count=count)
+    return said("{amount} for {count} lines", amount=Kes(total_cents), count=count)
 
 
 def _held_line(
@@ -288,7 +296,7 @@ def _held_line(
 ) -> OrderLine:
     product = products.get(product_id)
     if product is None:
-        raise NotFound("There is no such product.", details={"product_id": product_id})
+        raise NotFound(marked("There is no such product."), details={"product_id": product_id})
     if not _take_from_stock(session, product_id, quantity):
         session.refresh(product)
         raise OutOfStock(product_id, product.name, product.stock or 0)

@@ -22,6 +22,7 @@ from app.core.errors import Conflict, Forbidden, NotFound, ValidationError
 from app.core.money import kes
 from app.core.reading import MAX_ID
 from app.core.statements import rows_changed
+from app.core.texts import marked, said
 from app.core.unit_of_work import transaction
 from app.extensions import db
 from app.monitoring import redact
@@ -78,7 +79,7 @@ def propose(
             _record(session, person, "payment.settlement_proposed", proposal)
     except IntegrityError as error:
         raise Conflict(
-            "A settlement of this payment, or with this receipt, waits for a yes already."
+            marked("A settlement of this payment, or with this receipt, waits for a yes already.")
         ) from error
     return db.session.get_one(ManualSettlement, proposal.id)
 
@@ -92,14 +93,18 @@ def approve(settlement_id: int, person: Person) -> None:
     def work(session: Session) -> None:
         proposal = _found(session, settlement_id)
         if proposal.proposed_by == person.id:
-            raise Forbidden("You proposed this yourself: another person has to agree.")
+            raise Forbidden(marked("You proposed this yourself: another person has to agree."))
         # The order is locked before it is looked whether Daraja has spoken in the meantime.
         orders.lock_order(session, proposal.payment.order_id)
         payment = session.get_one(Payment, proposal.payment_id, populate_existing=True)
         _require_open(payment)
         outcome = _outcome(proposal, person)
         if is_taken(session, payment.id, outcome):
-            raise Conflict(f"{proposal.receipt} has been credited elsewhere. Refuse this.")
+            raise Conflict(
+                said(
+                    "{receipt} has been credited elsewhere. Refuse this.", receipt=proposal.receipt
+                )
+            )
         _decide(session, proposal, Proposal.APPROVED, person, "agreed to")
         settle_in(session, payment.id, outcome)
         _record(session, person, "payment.settled_by_hand", proposal)
@@ -113,7 +118,9 @@ def refuse(settlement_id: int, person: Person, why: str) -> None:
     with transaction() as session:
         proposal = _found(session, settlement_id)
         if proposal.proposed_by != person.id and not person.may(May.APPROVE):
-            raise Forbidden("Your role does not allow this. Ask somebody who may agree to it.")
+            raise Forbidden(
+                marked("Your role does not allow this. Ask somebody who may agree to it.")
+            )
         _decide(session, proposal, Proposal.REFUSED, person, words)
         _note(session, proposal.payment, "settlement_refused", person, words)
         _record(session, person, "payment.settlement_refused", proposal)
@@ -145,7 +152,7 @@ def settlement_of(ref: object, settlement_id: int) -> int:
     )
     found = db.session.scalar(query)
     if found is None:
-        raise NotFound("This payment has no such settlement.")
+        raise NotFound(marked("This payment has no such settlement."))
     return found
 
 
@@ -169,7 +176,7 @@ def _lapse(session: Session, settlement_id: int) -> None:
 def _found(session: Session, settlement_id: int) -> ManualSettlement:
     proposal = session.get(ManualSettlement, settlement_id, populate_existing=True)
     if proposal is None:
-        raise NotFound("There is no such settlement.")
+        raise NotFound(marked("There is no such settlement."))
     return proposal
 
 
@@ -187,7 +194,7 @@ def _decide(
         .values(state=state, decided_by=person.id, decided_at=now(), decided_why=why)
     )
     if rows_changed(session, decided) != 1:
-        raise Conflict("This has been decided already, or the time to decide is over.")
+        raise Conflict(marked("This has been decided already, or the time to decide is over."))
 
 
 def _outcome(proposal: ManualSettlement, person: Person) -> Outcome:
@@ -203,9 +210,11 @@ def _outcome(proposal: ManualSettlement, person: Person) -> Outcome:
 
 def _require_open(payment: Payment) -> None:
     if payment.is_settled:
-        raise Conflict("The money of this payment has come in already: there is nothing to settle.")
+        raise Conflict(
+            marked("The money of this payment has come in already: there is nothing to settle.")
+        )
     if not is_open(payment):
-        raise Conflict("Its prompt may still be on the phone. Wait for its end.")
+        raise Conflict(marked("Its prompt may still be on the phone. Wait for its end."))
 
 
 def _require_unknown(session: Session, receipt: str) -> None:
@@ -214,23 +223,42 @@ def _require_unknown(session: Session, receipt: str) -> None:
         return
     if credit.standing == Standing.UNMATCHED and credit.decided_at is None:
         raise Conflict(
-            f"{receipt} is money that waits for its order: assign it, in the back office's list "
-            "of what needs a person."
+            said(
+                "{receipt} is money that waits for its order: assign it, in the back office's list "
+                "of what needs a person.",
+                receipt=receipt,
+            )
         )
-    holder = credit.payment.public_ref if credit.payment else f"order {credit.order_id}"
-    raise Conflict(f"{receipt} is the receipt of {holder}. Look at the statement again.")
+    if credit.payment is None:
+        raise Conflict(
+            said(
+                "{receipt} is the receipt of order {number}. Look at the statement again.",
+                receipt=receipt,
+                number=credit.order_id,
+            )
+        )
+    raise Conflict(
+        said(
+            "{receipt} is the receipt of {holder}. Look at the statement again.",
+            receipt=receipt,
+            holder=credit.payment.public_ref,
+        )
+    )
 
 
 def _require_past(paid_at: datetime) -> None:
     if paid_at > now() + timedelta(minutes=5):
-        raise ValidationError("That is in the future. Say when it was paid.", details=_at("when"))
+        raise ValidationError(
+            marked("That is in the future. Say when it was paid."), details=_at("when")
+        )
 
 
 def _readable_receipt(receipt: str) -> str:
     found = read_receipt(receipt)
     if found is None:
         raise ValidationError(
-            "Give the M-Pesa receipt of the payment, such as QGH7X8Y9Z0.", details=_at("receipt")
+            marked("Give the M-Pesa receipt of the payment, such as QGH7X8Y9Z0."),
+            details=_at("receipt"),
         )
     return found
 
@@ -238,9 +266,12 @@ def _readable_receipt(receipt: str) -> str:
 def _readable(text: str, field: str, least: int) -> str:
     words = redact(text.strip())
     if not least <= len(words) <= MOST_WORDS:
-        asked = "Say what you have seen" if field == "seen" else "Say why"
-        told = f"{asked}, in {least} to {MOST_WORDS} characters."
-        raise ValidationError(told, details=_at(field))
+        asked = (
+            marked("Say what you have seen, in {least} to {most} characters.")
+            if field == "seen"
+            else marked("Say why, in {least} to {most} characters.")
+        )
+        raise ValidationError(said(asked, least=least, most=MOST_WORDS), details=_at(field))
     return words
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from app.accounts.models import Person
 from app.audit.service import record
 from app.core.errors import Conflict, PaymentInProgress, ValidationError
-from app.core.money import kes
+from app.core.money import Kes
+from app.core.texts import marked, said
 from app.core.unit_of_work import transaction
 from app.orders import service as orders
 from app.orders.states import OrderEvent, OrderStatus
@@ -22,22 +23,30 @@ def call_off(order_id: int, person: Person, why: str) -> None:
     """
     reason = " ".join(why.split())
     if not 1 <= len(reason) <= MOST_WHY:
-        raise ValidationError(f"Say why, in 1 to {MOST_WHY} characters.", details={"field": "why"})
+        raise ValidationError(
+            said("Say why, in {least} to {most} characters.", least=1, most=MOST_WHY),
+            details={"field": "why"},
+        )
     with transaction() as session:
         order = orders.lock_order(session, order_id)
         if live_attempt(session, order_id) is not None:
             raise PaymentInProgress(
-                "A prompt for this order may be on the payer's phone. Wait for its end, which is a "
-                "minute or two, and try again."
+                marked(
+                    "A prompt for this order may be on the payer's phone. Wait for its end, which "
+                    "is a minute or two, and try again."
+                )
             )
         paid = amount_paid_cents(session, order_id)
         if paid:
             raise Conflict(
-                f"{kes(paid)} has come in for this order, and a cancelled order has no money. "
-                "Send it back at the payment below instead."
+                said(
+                    "{amount} has come in for this order, and a cancelled order has no money. "
+                    "Send it back at the payment below instead.",
+                    amount=Kes(paid),
+                )
             )
         if order.status != OrderStatus.PENDING:
-            raise Conflict("Only an order that waits for its money can be cancelled.")
+            raise Conflict(marked("Only an order that waits for its money can be cancelled."))
         who = f"person {person.id}"
         orders.close_order(session, order, OrderEvent.CANCELLED, who, reason)
         record(session, person, "order.cancelled", f"order {order_id}", why=reason)

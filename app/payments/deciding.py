@@ -17,12 +17,14 @@ from app.core.clock import now
 from app.core.errors import Conflict, NotFound, PaymentInProgress, ValidationError
 from app.core.money import kes
 from app.core.statements import rows_changed
+from app.core.texts import marked, said
 from app.core.unit_of_work import transaction
 from app.monitoring import redact
 from app.orders import service as orders
 from app.orders.models import Order
 from app.orders.states import OrderEvent, OrderStatus
 from app.payments.models import Credit, Payment
+from app.payments.paybill.crediting import announce_money
 from app.payments.postings import post_placed
 from app.payments.queries import amount_paid_cents, live_attempt
 from app.payments.settle import move, persistently
@@ -40,7 +42,7 @@ def accept(credit_id: int, person: Person, why: str) -> None:
     def work(session: Session, credit: Credit, order: Order) -> None:
         _require_standing(credit, Standing.OVER, Standing.LATE, Standing.SHORT)
         if amount_paid_cents(session, order.id) < order.total_cents:
-            raise Conflict("This does not cover the order. Ask for the rest instead.")
+            raise Conflict(marked("This does not cover the order. Ask for the rest instead."))
         _clear_payment(session, credit, person, words)
         _pay_order(session, order, _name(person), words)
 
@@ -54,7 +56,9 @@ def ask_for_rest(credit_id: int, person: Person, why: str) -> None:
     def work(session: Session, credit: Credit, order: Order) -> None:
         _require_standing(credit, Standing.SHORT)
         if order.status != OrderStatus.REVIEW:
-            raise Conflict(f"The order is {order.status}: there is no rest to ask for.")
+            raise Conflict(
+                said("The order is {status}: there is no rest to ask for.", status=order.status)
+            )
         _clear_payment(session, credit, person, words)
         _reopen(session, order, _name(person), words)
 
@@ -70,20 +74,23 @@ def set_aside(credit_id: int, person: Person, why: str) -> None:
     _decide(credit_id, Decision.SET_ASIDE, person, why, work)
 
 
-def assign(credit_id: int, order_ref: object, person: Person, why: str) -> None:
-    """Give unmatched money to an order. Raises Conflict when that order is paid already."""
+def assign(credit_id: int, order_ref: object, person: Person | str, why: str) -> None:
+    """Give unmatched money to an order. Raises Conflict when that order is paid already.
+
+    ``person`` is the name of a machine where the evidence left nothing to decide.
+    """
     words, order_id = _readable(why), orders.any_order(order_ref).id
 
     def work(session: Session) -> None:
         order = orders.lock_order(session, order_id)
         credit = session.get(Credit, credit_id, populate_existing=True)
         if credit is None:
-            raise NotFound("There is no such money.")
+            raise NotFound(marked("There is no such money."))
         _require_standing(credit, Standing.UNMATCHED)
         if order.status == OrderStatus.PAID:
-            raise Conflict("That order is paid already. Set this money aside for a refund.")
+            raise Conflict(marked("That order is paid already. Set this money aside for a refund."))
         if live_attempt(session, order_id) is not None:
-            raise PaymentInProgress("A prompt for that order is open. Wait for its end.")
+            raise PaymentInProgress(marked("A prompt for that order is open. Wait for its end."))
         _mark(session, credit, Decision.ASSIGNED, person, words, order_id=order_id)
         questioned = f"{kes(credit.amount_cents)} assigned"
         changes = {"review_reason": Standing.UNMATCHED}
@@ -94,6 +101,8 @@ def assign(credit_id: int, order_ref: object, person: Person, why: str) -> None:
             _pay_order(session, order, _name(person), words)
         else:
             _reopen(session, order, _name(person), words)
+        session.refresh(credit)
+        announce_money(session, order, credit)
         _record_money(session, person, Decision.ASSIGNED, credit, words)
 
     persistently(work)
@@ -105,9 +114,9 @@ def acknowledge(payment_id: int, person: Person, why: str) -> None:
     with transaction() as session:
         payment = session.get(Payment, payment_id, populate_existing=True)
         if payment is None:
-            raise NotFound("There is no such payment.")
+            raise NotFound(marked("There is no such payment."))
         if payment.is_live or payment.reviewed_at is not None:
-            raise Conflict("There is nothing to acknowledge here.")
+            raise Conflict(marked("There is nothing to acknowledge here."))
         payment.reviewed_at = now()
         note(session, payment_id, "seen", payment.status, payment.status, _name(person), words)
         record(session, person, "payment.seen", f"payment {payment.public_ref}", why=words)
@@ -119,7 +128,7 @@ def delivered(order_id: int, person: Person, why: str) -> None:
     orders.any_order(order_id)
     with transaction() as session:
         if not orders.acknowledge(session, order_id, _name(person), words):
-            raise Conflict("Somebody has settled this already.")
+            raise Conflict(marked("Somebody has settled this already."))
         record(session, person, "order.settled_with_shopper", f"order {order_id}", why=words)
 
 
@@ -130,7 +139,7 @@ def more_time(order_id: int, person: Person, why: str) -> None:
     with transaction() as session:
         order = orders.lock_order(session, order_id)
         if order.review_reason != "part_paid":
-            raise Conflict("Somebody has settled this already.")
+            raise Conflict(marked("Somebody has settled this already."))
         _reopen(session, order, _name(person), words)
         record(session, person, "order.given_more_time", f"order {order_id}", why=words)
 
@@ -141,7 +150,7 @@ def _decide(credit_id: int, decision: Decision, person: Person, why: str, work) 
     def decided(session: Session) -> None:
         found = session.get(Credit, credit_id)
         if found is None or found.order_id is None:
-            raise NotFound("There is no such money, or it belongs to no order yet.")
+            raise NotFound(marked("There is no such money, or it belongs to no order yet."))
         order = orders.lock_order(session, found.order_id)
         credit = session.get_one(Credit, credit_id, populate_existing=True)
         _mark(session, credit, decision, person, words)
@@ -152,7 +161,7 @@ def _decide(credit_id: int, decision: Decision, person: Person, why: str, work) 
 
 
 def _record_money(
-    session: Session, person: Person, decision: Decision, credit: Credit, why: str
+    session: Session, person: Person | str, decision: Decision, credit: Credit, why: str
 ) -> None:
     """Write a decision about money into the audit trail, last of all."""
     session.refresh(credit, ["order_id"])
@@ -173,7 +182,7 @@ def _mark(
     session: Session,
     credit: Credit,
     decision: Decision,
-    person: Person,
+    person: Person | str,
     why: str,
     **changes: int,
 ) -> None:
@@ -190,7 +199,7 @@ def _mark(
         )
     )
     if rows_changed(session, decided) != 1:
-        raise Conflict("Somebody has decided this already.")
+        raise Conflict(marked("Somebody has decided this already."))
     if decision is not Decision.SET_ASIDE:
         post_placed(session, session.get_one(Credit, credit.id, populate_existing=True))
 
@@ -223,16 +232,18 @@ def _reopen(session: Session, order: Order, actor: str, why: str) -> None:
 
 def _require_standing(credit: Credit, *allowed: Standing) -> None:
     if credit.standing not in allowed:
-        raise Conflict(f"That cannot be done with {credit.standing} money.")
+        raise Conflict(marked("That cannot be done with money of this kind."))
 
 
 def _readable(why: str) -> str:
     """Return a reason as it is kept: a number that somebody typed into it is masked."""
     words = redact(why.strip())
     if not words or len(words) > MOST_WORDS:
-        raise ValidationError(f"Say why, in 1 to {MOST_WORDS} characters.")
+        raise ValidationError(
+            said("Say why, in {least} to {most} characters.", least=1, most=MOST_WORDS)
+        )
     return words
 
 
-def _name(person: Person) -> str:
-    return f"person {person.id}"
+def _name(person: Person | str) -> str:
+    return person if isinstance(person, str) else f"person {person.id}"

@@ -17,19 +17,21 @@ from app.accounts.models import Person
 from app.core import idempotency
 from app.core.clock import now, steadiness
 from app.core.statements import rows_changed
+from app.core.texts import marked
 from app.core.unit_of_work import after_commit, end_reads, transaction
 from app.extensions import db
 from app.mpesa.messages import QueryAnswer, QueryFinal
 from app.mpesa.settings import MissingSettings
 from app.orders import service as orders
 from app.orders.states import OrderEvent
-from app.payments import by_hand, inbox, strays, suspicion
+from app.payments import asking_again, by_hand, inbox, phones, strays, suspicion
 from app.payments.asking import ask_soon
 from app.payments.evidence import Evidence, Outcome
 from app.payments.models import Payment
 from app.payments.pace import may_ask
 from app.payments.provider import mpesa
 from app.payments.queries import amount_paid_cents, attempts_of, live_attempt
+from app.payments.repeating import ask_again
 from app.payments.schedule import (
     CLOCK_SET_BACK_SECONDS,
     LONGEST_PAUSE_SECONDS,
@@ -91,6 +93,9 @@ def sweep() -> int:
     for order_id in overdue:
         _guarded(expire_order, order_id)
     # What waits for Daraja comes last: it may be slow, and nothing else shall wait for it.
+    again = asking_again.due_ids(SWEEP_LIMIT)
+    for payment_id in again:
+        _guarded(ask_again, payment_id)
     due = _due_ids()
     for payment_id in due:
         _guarded(ask, payment_id)
@@ -99,9 +104,10 @@ def sweep() -> int:
         _guarded(strays.ask, inbox_id)
     lapsed = by_hand.lapse_due()
     inbox.prune()
+    phones.prune()
     idempotency.prune()
     suspicion.warn()
-    return len(due) + len(unhandled) + len(unknown) + len(overdue) + lapsed
+    return len(due) + len(unhandled) + len(unknown) + len(overdue) + len(again) + lapsed
 
 
 def expire_order(order_id: int) -> bool:
@@ -113,7 +119,7 @@ def expire_order(order_id: int) -> bool:
         order = orders.lock_order(session, order_id)
         if live_attempt(session, order_id) is not None:
             return False
-        why = "it was not paid in time"
+        why = marked("it was not paid in time")
         if amount_paid_cents(session, order_id) == 0:
             return orders.close_order(session, order, OrderEvent.EXPIRED, "engine", why)
         event, reason = OrderEvent.MONEY_QUESTIONED, "part_paid"

@@ -15,6 +15,7 @@ from app.accounts.models import Person
 from app.core import idempotency
 from app.core.errors import AmountMismatch, NotFound
 from app.core.money import shillings_number
+from app.core.texts import marked
 from app.core.unit_of_work import transaction
 from app.extensions import db
 from app.orders.invoices import place_course_order
@@ -50,7 +51,8 @@ def ask_for_fee(
     if order is None:
         texts = {"external_reference": reference, "description": description}
         order = _order_for(person, course_id, amount_cents, texts)
-    return start(order, number, asker=f"person {person.id}", amount_cents=amount_cents)
+    asker = f"person {person.id}"
+    return start(order, number, asker=asker, asker_id=person.id, amount_cents=amount_cents)
 
 
 def listed(page: int, per_page: int, person: Person | None = None) -> Sequence[Payment]:
@@ -83,7 +85,7 @@ def _order_for(
 ) -> Order:
     course = find_product(course_id)
     if course.kind != Kind.COURSE:
-        raise NotFound("There is no such course.")
+        raise NotFound(marked("There is no such course."))
     order = _open_order(person.id, course.id)
     if order is not None:
         _call_it(order, {name: text for name, text in texts.items() if text})

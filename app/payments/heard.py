@@ -12,6 +12,7 @@ from sqlalchemy import or_, select
 from app.core.errors import NotFound
 from app.core.money import kes
 from app.core.reading import MAX_ID
+from app.core.texts import marked
 from app.extensions import db
 from app.monitoring import redact
 from app.mpesa.callbacks import Unreadable, read_stk_callback
@@ -21,6 +22,11 @@ from app.payments.models import InboxMessage, Payment
 from app.payments.sealing import SealedBody, opened
 
 MOST_CALLBACKS = 100
+#: Which of the two proofs a callback came with: its caller, and the payment's own token.
+_LISTED_FITS = marked("caller on the list, token fits")
+_LISTED_ONLY = marked("caller on the list, no token of this payment")
+_FITS_ONLY = marked("caller not on the list, token fits")
+_NEITHER = marked("caller not on the list, no token of this payment")
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ def message_of(payment: Payment, message_id: int) -> InboxMessage:
     """Return one callback of a payment. Raises NotFound for another's."""
     found = db.session.get(InboxMessage, message_id) if 0 < message_id <= MAX_ID else None
     if found is None or payment.id not in (found.payment_id, found.token_payment_id):
-        raise NotFound("This payment has no such callback.")
+        raise NotFound(marked("This payment has no such callback."))
     return found
 
 
@@ -67,7 +73,7 @@ def _told(payment: Payment, message: InboxMessage, with_raw: bool) -> Heard:
     try:
         raw = opened(message.raw)
     except SealedBody as error:
-        understood, shown = {"Problem": error.message}, error.message
+        understood, shown = {marked("Problem"): error.message}, error.message
     else:
         # Phones are masked here as on every page; the evidence file has the bytes as they came.
         understood, shown = _understood(raw), redact(without_secrets(payment, _pretty(raw)))
@@ -77,33 +83,34 @@ def _told(payment: Payment, message: InboxMessage, with_raw: bool) -> Heard:
         peer=message.peer,
         path=without_secrets(payment, message.path),
         proofs=_proofs(payment, message),
-        verdict=message.verdict or "kept, and not acted on yet",
+        verdict=message.verdict or marked("kept, and not acted on yet"),
         understood=understood,
         raw=shown if with_raw else None,
     )
 
 
 def _proofs(payment: Payment, message: InboxMessage) -> str:
-    origin = "caller on the list" if message.origin_proven else "caller not on the list"
-    token = "token fits" if message.token_payment_id == payment.id else "no token of this payment"
-    return f"{origin}, {token}"
+    token_fits = message.token_payment_id == payment.id
+    if message.origin_proven:
+        return _LISTED_FITS if token_fits else _LISTED_ONLY
+    return _FITS_ONLY if token_fits else _NEITHER
 
 
 def _understood(raw: bytes) -> dict[str, str]:
     try:
         callback = read_stk_callback(raw)
     except Unreadable as error:
-        return {"Unreadable": str(error)}
+        return {marked("Unreadable"): str(error)}
     return _items(callback)
 
 
 def _items(callback: StkCallback) -> dict[str, str]:
     items = {
-        "Result": f"{callback.result_code} {callback.result_desc}",
-        "Amount": callback.amount_problem
+        marked("Result"): f"{callback.result_code} {callback.result_desc}",
+        marked("Amount"): callback.amount_problem
         or (kes(callback.amount_cents) if callback.amount_cents is not None else ""),
-        "M-Pesa code": callback.receipt or "",
-        "Phone": masked(callback.phone) if callback.phone else "",
+        marked("M-Pesa code"): callback.receipt or "",
+        marked("Phone"): masked(callback.phone) if callback.phone else "",
         # It ends with the phone number.
         "CheckoutRequestID": redact(callback.checkout_request_id),
     }

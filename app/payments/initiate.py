@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
+from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlencode
 
@@ -25,7 +26,8 @@ from app.core.errors import (
     PaymentInProgress,
     ProviderUnavailable,
 )
-from app.core.money import kes, shillings_number, whole_shillings
+from app.core.money import Kes, shillings_number, whole_shillings
+from app.core.texts import marked, said
 from app.core.unit_of_work import after_commit, end_reads, transaction
 from app.extensions import db
 from app.mpesa.messages import PushAccepted, PushAnswer, PushRefused, StkPush
@@ -35,9 +37,10 @@ from app.mpesa.settings import MissingSettings
 from app.orders import service as orders
 from app.orders.models import Order
 from app.orders.states import OrderStatus
-from app.payments import inbox
+from app.payments import asking_again, inbox
 from app.payments.methods import require_payable
 from app.payments.models import Payment
+from app.payments.phones import take_phone
 from app.payments.provider import mpesa
 from app.payments.queries import amount_paid_cents, live_attempt
 from app.payments.schedule import FIRST_ASK_SECONDS, quiet_after
@@ -58,6 +61,24 @@ _NEVER_SENT = ("refused_unreachable", "refused_throttled")
 FOLLOWER_WAIT_SECONDS = 2.0
 
 
+_CLOSED = {
+    OrderStatus.CANCELLED: marked("This order is cancelled. Place a new one; nothing was charged."),
+    OrderStatus.EXPIRED: marked("This order is expired. Place a new one; nothing was charged."),
+}
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What somebody asks for, see ``start``."""
+
+    order_id: int
+    phone: str
+    asker: str
+    asker_id: int | None
+    amount_cents: int | None
+    may_ask_again: bool
+
+
 def initiate(
     *,
     person: Person,
@@ -65,27 +86,46 @@ def initiate(
     phone: str,
     amount_cents: int | None = None,
     strict_phone: bool = False,
+    may_ask_again: bool = False,
 ) -> Payment:
     """Send one prompt for what is owed on an order, or give the live attempt back.
 
     The amount is always the order's; one that the caller sends must equal it. Returns the
     attempt: pending, or unconfirmed when nobody knows whether the prompt was sent. Raises a
-    LipaError when nothing was sent.
+    LipaError when nothing was sent, among them PhoneBusy. ``may_ask_again`` is said by pages
+    that show that the prompt comes once more by itself (see ``asking_again``).
     """
     number = readable_phone(phone, strict=strict_phone)
     order = orders.find_order(order_ref, person)
-    return start(order, number, asker=f"person {person.id}", amount_cents=amount_cents)
+    return start(
+        order,
+        number,
+        asker=f"person {person.id}",
+        asker_id=person.id,
+        amount_cents=amount_cents,
+        may_ask_again=may_ask_again,
+    )
 
 
-def start(order: Order, number: str, *, asker: str, amount_cents: int | None = None) -> Payment:
+def start(
+    order: Order,
+    number: str,
+    *,
+    asker: str,
+    asker_id: int | None = None,
+    amount_cents: int | None = None,
+    may_ask_again: bool = False,
+) -> Payment:
     """Send one prompt for an order to a number of twelve digits; see ``initiate``.
 
-    Whoever calls has found out that ``asker`` may pay this order.
+    Whoever calls has found out that ``asker`` may pay this order. ``asker_id`` is the person who
+    asks, if one has signed in: only they are told of another order of theirs.
     """
-    order_id, service = order.id, _service()
+    wanted = _Wanted(order.id, number, asker, asker_id, amount_cents, may_ask_again)
+    service = _service()
     if (begun := _begun_earlier()) is not None:
         return _follow(begun)
-    payment_id, prompt = _write_intent(order_id, number, amount_cents, _callback_url(), asker)
+    payment_id, prompt = _write_intent(wanted, _callback_url())
     if prompt is None:
         return _follow(payment_id)
     end_reads()
@@ -137,22 +177,21 @@ def readable_phone(phone: str, *, strict: bool = False) -> str:
     return number
 
 
-def _write_intent(
-    order_id: int, phone: str, amount_cents: int | None, callback: str | NoTunnel, asker: str
-) -> tuple[int, StkPush | None]:
+def _write_intent(wanted: _Wanted, callback: str | NoTunnel) -> tuple[int, StkPush | None]:
     """Commit the attempt before anything is sent. Returns no prompt when one is live already."""
     for _ in range(_NAME_TRIES):
         try:
             with transaction() as session:
-                order = orders.lock_order(session, order_id)
-                live = live_attempt(session, order_id)
+                order = orders.lock_order(session, wanted.order_id)
+                live = live_attempt(session, order.id)
                 if live is not None:
                     idempotency.bind(session, _subject(live))
                     return live.id, None
-                owed = _owed(session, order, amount_cents)
+                owed = _owed(session, order, wanted.amount_cents)
                 if isinstance(callback, NoTunnel):
                     raise callback
-                payment = _new_attempt(session, order, phone, owed, asker)
+                payment = _new_attempt(session, order, owed, wanted)
+                take_phone(session, payment, wanted.asker_id)
                 idempotency.bind(session, _subject(payment))
                 return payment.id, _prompt(payment, order, callback)
         except IntegrityError:
@@ -182,10 +221,12 @@ def _owed(session: Session, order: Order, stated_cents: int | None) -> int:
         raise OrderAlreadyPaid(details={"order_id": str(order.uuid)})
     if order.status == OrderStatus.REVIEW:
         raise Conflict(
-            "Money for this order has arrived and a person is looking at it. Do not pay again."
+            marked(
+                "Money for this order has arrived and a person is looking at it. Do not pay again."
+            )
         )
     if order.status != OrderStatus.PENDING:
-        raise Conflict(f"This order is {order.status}. Place a new one; nothing was charged.")
+        raise Conflict(_CLOSED[OrderStatus(order.status)])
     owed = order.total_cents - amount_paid_cents(session, order.id)
     if stated_cents is not None and stated_cents != owed:
         raise AmountMismatch(shillings_number(owed))
@@ -193,23 +234,24 @@ def _owed(session: Session, order: Order, stated_cents: int | None) -> int:
     return owed
 
 
-def _new_attempt(
-    session: Session, order: Order, phone: str, owed_cents: int, asker: str
-) -> Payment:
+def _new_attempt(session: Session, order: Order, owed_cents: int, wanted: _Wanted) -> Payment:
     expires_at = now() + timedelta(seconds=settings().stk_prompt_seconds)
     payment = Payment(
         public_ref=new_reference(),
         order_id=order.id,
         person_id=order.person_id,
-        phone=phone,
+        phone=wanted.phone,
         amount_cents=owed_cents,
         prompt_expires_at=expires_at,
         next_check_at=quiet_after(expires_at),
+        may_ask_again=wanted.may_ask_again,
     )
     session.add(payment)
     session.flush()
-    asked = f"{kes(owed_cents)} asked for on order {order.number}"
-    note(session, payment.id, "created", "", payment.status, asker, asked)
+    asked = said(
+        "{amount} asked for on order {number}", amount=Kes(owed_cents), number=order.number
+    )
+    note(session, payment.id, "created", "", payment.status, wanted.asker, asked)
     # The goods must not be given away while a prompt for them is on a phone.
     order.held_until = max(order.held_until, quiet_after(expires_at))
     return payment
@@ -245,19 +287,22 @@ def _apply_answer(session: Session, payment_id: int, answer: PushAnswer) -> None
     if isinstance(answer, PushAccepted):
         _apply_acceptance(session, payment_id, answer, actor)
     elif isinstance(answer, PushRefused):
-        move(
-            session,
-            payment_id,
-            Event.PUSH_REFUSED,
-            actor,
-            f"{answer.code} {answer.description}",
-            result_code=answer.code[:32],
-            result_desc=answer.description,
-            reason=f"refused_{answer.kind}",
-            next_check_at=None,
-        )
+        _apply_refusal(session, payment_id, answer, actor)
     else:
         move(session, payment_id, Event.PUSH_UNANSWERED, actor, answer.why)
+
+
+def _apply_refusal(session: Session, payment_id: int, answer: PushRefused, actor: str) -> None:
+    changes = {
+        "result_code": answer.code[:32],
+        "result_desc": answer.description,
+        "reason": f"refused_{answer.kind}",
+        "next_check_at": None,
+    }
+    why = f"{answer.code} {answer.description}"
+    if move(session, payment_id, Event.PUSH_REFUSED, actor, why, **changes):
+        refused = session.get_one(Payment, payment_id, populate_existing=True)
+        asking_again.plan(session, refused)
 
 
 def _apply_acceptance(session: Session, payment_id: int, answer: PushAccepted, actor: str) -> None:
@@ -267,7 +312,7 @@ def _apply_acceptance(session: Session, payment_id: int, answer: PushAccepted, a
         "checkout_request_id": answer.checkout_request_id,
         "next_check_at": due,
     }
-    why = "Daraja queued the prompt"
+    why = marked("Daraja queued the prompt")
     if not move(session, payment_id, Event.PUSH_ACCEPTED, actor, why, **ids):
         payment = session.get_one(Payment, payment_id, populate_existing=True)
         if payment.checkout_request_id is None:

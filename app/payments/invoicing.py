@@ -1,7 +1,8 @@
 """Asking somebody to pay a caller's own amount, for people and for callers whom nobody knows.
 
 Whoever is not signed in can make a stranger's phone ring, so a phone is guarded against them:
-one prompt at a time, and a few in ten minutes. People who are signed in are never held up here.
+one prompt at a time, and a few in ten minutes. People who are signed in are held up by nothing but
+another prompt that is on the phone (see phones.py).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from app.core.errors import (
     RateLimited,
 )
 from app.core.limiting import spend
+from app.core.texts import marked
 from app.core.unit_of_work import end_reads
 from app.extensions import db
 from app.orders.invoices import place_invoice
@@ -61,8 +63,9 @@ def ask_for(
         payer=number,
         person=person,
     )
-    asker = f"person {person.id}" if person else "a caller who is not signed in"
-    return start(order, number, asker=asker)
+    if person is None:
+        return start(order, number, asker="a caller who is not signed in")
+    return start(order, number, asker=f"person {person.id}", asker_id=person.id)
 
 
 def find_prompt(checkout_request_id: str, person: Person | None) -> Payment:
@@ -75,7 +78,7 @@ def find_prompt(checkout_request_id: str, person: Person | None) -> Payment:
         select(Payment).where(Payment.checkout_request_id == checkout_request_id)
     )
     if payment is None or not _may_see(payment, person):
-        raise NotFound("There is no such payment, or it is not yours.")
+        raise NotFound(marked("There is no such payment, or it is not yours."))
     return payment
 
 
@@ -130,7 +133,7 @@ def _require_same(prompt: Payment, reference: str, amount_cents: int) -> None:
         return
     left = (quiet_after(prompt.prompt_expires_at) - now()).total_seconds()
     raise PaymentInProgress(
-        "Another payment is being asked of this phone. Wait for its end, then try again.",
+        marked("Another payment is being asked of this phone. Wait for its end, then try again."),
         retry_after_seconds=max(1, round(left)),
     )
 
@@ -140,7 +143,9 @@ def _spend_prompt(number: str) -> None:
     limit = PROMPTS_PER_SIMULATED_PHONE if simulated else PROMPTS_PER_PHONE
     if not spend(limit, "strangers-prompt", number):
         raise RateLimited(
-            "This phone has been asked too often by callers who are not signed in. "
-            "Try again later, or sign in.",
+            marked(
+                "This phone has been asked too often by callers who are not signed in. "
+                "Try again later, or sign in."
+            ),
             retry_after_seconds=PHONE_PAUSE_SECONDS,
         )

@@ -23,8 +23,9 @@ from app.accounts.models import Person
 from app.core.clock import now
 from app.core.columns import BigId, UtcDateTime
 from app.core.errors import AmountTooHigh, AmountTooLow, Conflict, InvalidCurrency, NotFound
-from app.core.money import kes
+from app.core.money import Kes
 from app.core.statements import rows_changed
+from app.core.texts import marked, said
 from app.core.unit_of_work import transaction
 from app.extensions import Model, db
 from app.settings.service import settings
@@ -70,8 +71,11 @@ def require_payable(amount_cents: int) -> None:
     """
     if amount_cents % 100:
         raise Conflict(
-            f"{kes(amount_cents)} cannot be asked for: M-Pesa takes whole shillings. "
-            "Ask the shop to settle this order; nothing was charged."
+            said(
+                "{amount} cannot be asked for: M-Pesa takes whole shillings. "
+                "Ask the shop to settle this order; nothing was charged.",
+                amount=Kes(amount_cents),
+            )
         )
     if amount_cents < LEAST_CENTS:
         raise AmountTooLow
@@ -125,7 +129,7 @@ def forget(person: Person, method_id: int) -> None:
     )
     with transaction() as session:
         if rows_changed(session, mine) != 1:
-            raise NotFound("There is no such payment method, or it is not yours.")
+            raise NotFound(marked("There is no such payment method, or it is not yours."))
 
 
 def _known(session: Session, person_id: int, number: str) -> PaymentMethod | None:
@@ -142,7 +146,10 @@ def _require_room(session: Session, person_id: int) -> None:
     kept = select(func.count()).where(PaymentMethod.person_id == person_id)
     if (session.scalar(kept) or 0) >= MOST_METHODS:
         raise Conflict(
-            f"You have kept {MOST_METHODS} numbers already. Remove one before you add another.",
+            said(
+                "You have kept {most} numbers already. Remove one before you add another.",
+                most=MOST_METHODS,
+            ),
             details={"maximum": MOST_METHODS},
         )
 

@@ -7,7 +7,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, text
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    false,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.accounts.models import Person
@@ -25,6 +35,7 @@ NEEDS_PERSON_SQL = text(
     f"status = '{Status.REVIEW}' OR (review_reason IS NOT NULL AND reviewed_at IS NULL)"
 )
 _WAITING_SQL = text("state = 'waiting'")
+_PLANNED_SQL = text("ask_again_at IS NOT NULL")
 _LIVE_SQL = text("status IN ({})".format(", ".join(f"'{status}'" for status in sorted(LIVE))))
 
 
@@ -62,6 +73,12 @@ class Payment(Model):
             sqlite_where=NEEDS_PERSON_SQL,
             postgresql_where=NEEDS_PERSON_SQL,
         ),
+        Index(
+            "ix_payments_ask_again",
+            "ask_again_at",
+            sqlite_where=_PLANNED_SQL,
+            postgresql_where=_PLANNED_SQL,
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -89,6 +106,10 @@ class Payment(Model):
     last_asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     checks: Mapped[int] = mapped_column(default=0)
     reviewed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: Begun on a page of ours, where somebody sees that the prompt comes once more by itself.
+    may_ask_again: Mapped[bool] = mapped_column(default=False, server_default=false())
+    #: When the engine sends the prompt once more; None where it does not.
+    ask_again_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     order: Mapped[Order] = relationship()
     person: Mapped[Person | None] = relationship()
@@ -117,6 +138,19 @@ class Payment(Model):
     @property
     def is_completed(self) -> bool:
         return self.status == Status.COMPLETED
+
+
+class PhonePrompt(Model):
+    """The attempt whose prompt may be on a phone until ``busy_until`` (UTC): one for each phone.
+
+    M-Pesa locks a subscriber while a prompt is open, so another one would be lost.
+    """
+
+    __tablename__ = "phone_prompts"
+
+    phone: Mapped[str] = mapped_column(String(12), primary_key=True)
+    payment_id: Mapped[int] = mapped_column(ForeignKey("payments.id"), unique=True)
+    busy_until: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class Credit(Model):

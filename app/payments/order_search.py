@@ -19,6 +19,7 @@ from app.accounts.models import Person
 from app.core.clock import NAIROBI
 from app.core.errors import NotFound, ValidationError
 from app.core.reading import MAX_ID
+from app.core.texts import marked, said
 from app.extensions import db
 from app.mpesa.phone import msisdn
 from app.orders.models import Order
@@ -53,9 +54,13 @@ def read_filters(values: Mapping[str, str]) -> Filters:
     """Read a form's ``q``, ``status`` and ``day``. Raises ValidationError, with the field."""
     text, status = values.get("q", "").strip(), values.get("status", "")
     if len(text) > MOST_TEXT:
-        raise ValidationError(f"Search for {MOST_TEXT} characters at most.", details={"field": "q"})
+        raise ValidationError(
+            said("Search for {most} characters at most.", most=MOST_TEXT), details={"field": "q"}
+        )
     if status and status not in set(OrderStatus):
-        raise ValidationError("There is no such state. Choose one.", details={"field": "status"})
+        raise ValidationError(
+            marked("There is no such state. Choose one."), details={"field": "status"}
+        )
     return Filters(text, OrderStatus(status) if status else None, _day(values.get("day", "")))
 
 
@@ -75,10 +80,10 @@ def find(ref: str) -> Order:
     try:
         uuid = UUID(ref)
     except ValueError:
-        raise NotFound("There is no such order.") from None
+        raise NotFound(marked("There is no such order.")) from None
     order = db.session.scalar(select(Order).where(Order.uuid == uuid))
     if order is None:
-        raise NotFound("There is no such order.")
+        raise NotFound(marked("There is no such order."))
     return order
 
 
@@ -150,5 +155,5 @@ def _day(text: str) -> date | None:
             raise ValueError(written)
         return date.fromisoformat(written)
     except ValueError as error:
-        words = "Write the day as 2026-11-21."
+        words = marked("Write the day as 2026-11-21.")
         raise ValidationError(words, details={"field": "day"}) from error

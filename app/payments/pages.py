@@ -10,17 +10,21 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, flash, jsonify, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
 from app.accounts.guard import require_person, signed_in_page
 from app.core.errors import Conflict, InvalidPhone, LipaError, OutOfStock
-from app.core.money import kes
 from app.core.reading import prefers_json
+from app.core.texts import marked
+from app.languages import in_readers_language
 from app.limits import initiate_limit, status_limit
 from app.mpesa.phone import msisdn
 from app.orders import service as orders
 from app.orders.cart import Cart, CartLine, is_key, total_cents
 from app.payments import service as payments
 from app.payments import words
+from app.payments.methods import methods_of
+from app.payments.page_state import in_words, looks_again_in
 from app.payments.view import order_state
 
 if TYPE_CHECKING:
@@ -40,11 +44,11 @@ ENDINGS = {
 
 
 class EmptyCart(Conflict):
-    message = "Your cart is empty, so there is nothing to pay. Nothing was charged."
+    message = marked("Your cart is empty, so there is nothing to pay. Nothing was charged.")
 
 
 class CartChanged(Conflict):
-    message = (
+    message = marked(
         "Your cart changed in another tab. Look it over and press Pay again; nothing was charged."
     )
 
@@ -99,7 +103,7 @@ def _refuse_checkout(cart: Cart, refusal: LipaError) -> ResponseReturnValue:
     if prefers_json(request):
         raise refusal
     if isinstance(refusal, OutOfStock):
-        flash(refusal.message, "error")
+        flash(in_readers_language(refusal.message), "error")
         return redirect("/cart", 303)
     phone = request.form.get("phone_number", "")
     return _checkout_page(_cart_lines(cart), phone, refusal.message), refusal.status
@@ -113,6 +117,7 @@ def _checkout_page(lines: list[CartLine], phone: str, problem: str | None = None
         phone=phone,
         problem=problem,
         cart_key=Cart(session).key,
+        numbers=_kept_numbers(),
         endings=ENDINGS,
     )
 
@@ -146,7 +151,32 @@ def pay(uuid: str) -> ResponseReturnValue:
 def check(uuid: str) -> ResponseReturnValue:
     found = orders.find_order(uuid, require_person())
     payments.check_now(found.uuid, require_person())
-    flash("We have asked M-Pesa again. The answer can take some seconds.", "notice")
+    flash(_("We have asked M-Pesa again. The answer can take some seconds."), "notice")
+    return redirect(_order_url(found), 303)
+
+
+@payment_pages.get("/orders/<uuid>/state")
+@signed_in_page
+@status_limit
+def state(uuid: str) -> ResponseReturnValue:
+    """Tell the open page how its order stands now."""
+    found = orders.find_order(uuid, require_person())
+    attempt = payments.telling_attempt(payments.attempts_of(found))
+    if attempt is not None:
+        payments.wake(attempt)
+    return _state_as_json(found)
+
+
+@payment_pages.post("/orders/<uuid>/stop-asking")
+@signed_in_page
+@status_limit
+def stop_asking(uuid: str) -> ResponseReturnValue:
+    """Send no second prompt by ourselves."""
+    found = orders.find_order(uuid, require_person())
+    payments.stop_asking_again(found)
+    if prefers_json(request):
+        return _state_as_json(found)
+    flash(_("We shall not ask again by ourselves."), "notice")
     return redirect(_order_url(found), 303)
 
 
@@ -156,9 +186,9 @@ def cancel(uuid: str) -> ResponseReturnValue:
     found = orders.find_order(uuid, require_person())
     try:
         payments.cancel_order(found.uuid, require_person())
-        flash("The order is cancelled. Nothing was charged for it.", "notice")
+        flash(_("The order is cancelled. Nothing was charged for it."), "notice")
     except LipaError as refusal:
-        flash(refusal.message, "error")
+        flash(in_readers_language(refusal.message), "error")
     return redirect(_order_url(found), 303)
 
 
@@ -166,8 +196,17 @@ def cancel(uuid: str) -> ResponseReturnValue:
 @signed_in_page
 def success() -> ResponseReturnValue:
     found = _asked_or_newest_order()
-    state = order_state(found) if found else None
-    return render_template("checkout/success.html", order=found, state=state)
+    if found is None:
+        return render_template("checkout/success.html", order=None)
+    attempts = payments.attempts_of(found)
+    state = order_state(found, attempts)
+    return render_template(
+        "checkout/success.html",
+        order=found,
+        state=state,
+        address=_order_url(found),
+        looks_again_in=looks_again_in(state, attempts),
+    )
 
 
 def _asked_or_newest_order() -> Order | None:
@@ -178,23 +217,6 @@ def _asked_or_newest_order() -> Order | None:
     newest, _total = orders.list_orders(person, 1, 1)
     # An admin's list holds everybody's orders; this page speaks of one's own.
     return next((found for found in newest if found.person_id == person.id), None)
-
-
-@payment_pages.get("/receipts/<transaction_id>")
-@signed_in_page
-def receipt(transaction_id: str) -> ResponseReturnValue:
-    view = payments.receipt_for(transaction_id, require_person())
-    payment, found = view.payment, view.order
-    return render_template(
-        "receipts/receipt.html",
-        receipt_number=view.number,
-        mpesa_receipt=payment.mpesa_receipt,
-        paid_at=payment.completed_at or payment.created_at,
-        customer_name=found.person.name if found.person else None,
-        payer_phone=payment.phone,
-        amount=kes(payment.amount_cents, decimals=True),
-        order=found,
-    )
 
 
 # Paying, for the form and for the dialog.
@@ -209,6 +231,7 @@ def _pay(found: Order) -> ResponseReturnValue:
                 person=require_person(),
                 order_ref=found.uuid,
                 phone=phone,
+                may_ask_again=True,
             )
     except LipaError as refusal:
         return _refuse_payment(found, phone, refusal)
@@ -223,16 +246,21 @@ def _refuse_payment(found: Order, phone: str, refusal: LipaError) -> ResponseRet
         raise refusal
     if isinstance(refusal, InvalidPhone):
         return _order_page(found, phone, refusal.message), refusal.status
-    flash(refusal.message, "error")
+    flash(in_readers_language(refusal.message), "error")
     return redirect(_order_url(found), 303)
 
 
 def _order_page(found: Order, phone: str, problem: str | None = None) -> str:
+    attempts = payments.attempts_of(found)
+    state = order_state(found, attempts)
     return render_template(
         "orders/detail.html",
         order=found,
-        state=order_state(found),
-        attempts=payments.attempts_of(found),
+        state=state,
+        address=_order_url(found),
+        attempts=attempts,
+        numbers=_kept_numbers(),
+        looks_again_in=looks_again_in(state, attempts),
         phone=phone,
         problem=problem,
         endings=ENDINGS,
@@ -250,6 +278,11 @@ def _known_phone(found: Order) -> str:
     return _as_typed(newest.phone if newest else person.phone)
 
 
+def _kept_numbers() -> list[str]:
+    """Return the numbers that this person has kept to pay from, as people type them."""
+    return [_as_typed(method.phone) for method in methods_of(require_person())]
+
+
 def _as_typed(phone: str | None) -> str:
     """Write ``254712345678`` as people type it at home: ``0712345678``."""
     return f"0{phone[3:]}" if phone and phone.startswith("254") else phone or ""
@@ -259,7 +292,7 @@ def _state_as_json(found: Order) -> ResponseReturnValue:
     state = order_state(found)
     # The fate of an unconfirmed push is not known yet, which is what 202 says.
     status = 202 if state["state"] == "unconfirmed" else 200
-    return jsonify(success=True, data={**state, **_addresses(found)}), status
+    return jsonify(success=True, data={**in_words(state), **_addresses(found)}), status
 
 
 def _addresses(found: Order) -> dict[str, str]:

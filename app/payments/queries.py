@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models import Person
 from app.core.errors import NotFound
+from app.core.texts import marked
 from app.extensions import db
 from app.orders.models import Order
 from app.orders.states import OrderStatus
@@ -92,9 +93,14 @@ def attempts_of(order: Order) -> Sequence[Payment]:
 
 
 def telling_attempt(attempts: Sequence[Payment]) -> Payment | None:
-    """Pick the attempt that says how an order stands: a completed one, else the newest."""
-    completed = (attempt for attempt in attempts if attempt.is_completed)
-    return next(completed, attempts[0] if attempts else None)
+    """Pick the attempt that says how an order stands: a completed one, else the newest.
+
+    While the rest of an order is still to be paid, the newest tells what has become of that.
+    """
+    newest = attempts[0] if attempts else None
+    if newest is None or newest.order.status == OrderStatus.PENDING:
+        return newest
+    return next((attempt for attempt in attempts if attempt.is_completed), newest)
 
 
 def find_payment(ref: object, person: Person | None = None) -> Payment:
@@ -105,7 +111,7 @@ def find_payment(ref: object, person: Person | None = None) -> Payment:
     payment = db.session.scalar(select(Payment).where(_named(ref)))
     foreign = payment is not None and person is not None and payment.person_id != person.id
     if payment is None or (foreign and not (person and person.is_admin)):
-        raise NotFound("There is no such payment, or it is not yours.")
+        raise NotFound(marked("There is no such payment, or it is not yours."))
     return payment
 
 
@@ -133,4 +139,4 @@ def _named(ref: object):  # type: ignore[no-untyped-def]
     try:
         return Payment.uuid == UUID(text)
     except ValueError as error:
-        raise NotFound("There is no such payment, or it is not yours.") from error
+        raise NotFound(marked("There is no such payment, or it is not yours.")) from error

@@ -10,9 +10,12 @@ from sqlalchemy import ColumnElement, or_, select, text
 from sqlalchemy.orm import joinedload
 
 from app.core.clock import for_people, now
-from app.core.money import kes
+from app.core.money import Kes
+from app.core.recalling import recalled
+from app.core.texts import marked, said
 from app.extensions import db
 from app.orders.models import Order
+from app.payments.claims.models import Claim, ClaimState
 from app.payments.inbox import MOST_TRIES
 from app.payments.models import (
     NEEDS_PERSON_SQL,
@@ -55,71 +58,81 @@ class Question:
     label: str = ""
 
 
-_ACCEPT = Step("accept", "Take it and fulfil the order")
-_REST = Step("ask_for_rest", "Keep it and ask for the rest")
-_ASIDE = Step("set_aside", "Set it aside for a refund")
-_ASSIGN = Step("assign", "Assign it to an order")
-_SEEN = Step("acknowledge", "Seen and settled")
+_ACCEPT = Step("accept", marked("Take it and fulfil the order"))
+_REST = Step("ask_for_rest", marked("Keep it and ask for the rest"))
+_ASIDE = Step("set_aside", marked("Set it aside for a refund"))
+_ASSIGN = Step("assign", marked("Assign it to an order"))
+_SEEN = Step("acknowledge", marked("Seen and settled"))
 
 _MONEY = {
     Standing.SHORT: (
-        "Less came than was asked for",
-        "Compare with the M-Pesa statement. Keep it and let the shopper pay the rest, or send it "
-        "back.",
+        marked("Less came than was asked for"),
+        marked(
+            "Compare with the M-Pesa statement. Keep it and let the shopper pay the rest, or "
+            "send it back."
+        ),
         (_REST, _ASIDE),
     ),
     Standing.OVER: (
-        "The callback names more than was asked for",
-        "What was asked for is booked. Look at the M-Pesa statement for the rest; fulfil the "
-        "order, or send the money back.",
+        marked("The callback names more than was asked for"),
+        marked(
+            "What was asked for is booked. Look at the M-Pesa statement for the rest; fulfil the "
+            "order, or send the money back."
+        ),
         (_ACCEPT, _ASIDE),
     ),
     Standing.LATE: (
-        "Money came for an order that was closed",
-        "The goods went back on the shelf. Fulfil the order after all, or send the money back.",
+        marked("Money came for an order that was closed"),
+        marked(
+            "The goods went back on the shelf. Fulfil the order after all, or send the money back."
+        ),
         (_ACCEPT, _ASIDE),
     ),
     Standing.SECOND: (
-        "The order was paid twice",
-        "This money is one too many: send it back to the shopper.",
+        marked("The order was paid twice"),
+        marked("This money is one too many: send it back to the shopper."),
         (_ASIDE,),
     ),
     Standing.UNMATCHED: (
-        "Money that names no order of ours",
-        "Daraja confirms that it came in. Ask who paid, by code and phone, and assign it.",
+        marked("Money that names no order of ours"),
+        marked("Daraja confirms that it came in. Ask who paid, by code and phone, and assign it."),
         (_ASSIGN,),
     ),
 }
 _ORDERS = {
     "paid_but_out_of_stock": (
-        "Paid, but the goods are gone",
-        "Restock and deliver, or agree on something else with the shopper.",
-        (Step("delivered", "Settled with the shopper"),),
+        marked("Paid, but the goods are gone"),
+        marked("Restock and deliver, or agree on something else with the shopper."),
+        (Step("delivered", marked("Settled with the shopper")),),
     ),
     "part_paid": (
-        "An order was paid in part, and its time is over",
-        "Give the shopper more time to pay the rest, or send the money back.",
-        (Step("more_time", "Give more time to pay the rest"),),
+        marked("An order was paid in part, and its time is over"),
+        marked("Give the shopper more time to pay the rest, or send the money back."),
+        (Step("more_time", marked("Give more time to pay the rest")),),
     ),
 }
 _FLAGS = {
     "amount_differs": (
-        "A callback names another amount",
-        "The payment is booked as asked for. Compare with the M-Pesa statement.",
+        marked("A callback names another amount"),
+        marked("The payment is booked as asked for. Compare with the M-Pesa statement."),
     ),
     "receipt_reused": (
-        "A callback names another payment's receipt",
-        "Somebody may have replayed an old message. Compare with the M-Pesa statement.",
+        marked("A callback names another payment's receipt"),
+        marked("Somebody may have replayed an old message. Compare with the M-Pesa statement."),
     ),
     "receipt_differs": (
-        "A callback names another receipt than was settled by hand",
-        "It had one proof only. Look for both receipts in the M-Pesa statement: if both are there, "
-        "the order was paid twice.",
+        marked("A callback names another receipt than was settled by hand"),
+        marked(
+            "It had one proof only. Look for both receipts in the M-Pesa statement: if both are "
+            "there, the order was paid twice."
+        ),
     ),
     "hand_withdrawn": (
-        "What was settled by hand was another payment's money",
-        "M-Pesa has proven that its receipt belongs to another payment, so this one was credited "
-        "without money. Talk to the shopper, and to the two who settled it.",
+        marked("What was settled by hand was another payment's money"),
+        marked(
+            "M-Pesa has proven that its receipt belongs to another payment, so this one was "
+            "credited without money. Talk to the shopper, and to the two who settled it."
+        ),
     ),
 }
 
@@ -134,6 +147,7 @@ def open_questions(limit: int = MOST_OF_A_KIND) -> list[Question]:
         _orders(limit),
         _callbacks(limit),
         _paybill(limit),
+        _claims(limit),
     )
     found = [question for kind in kinds for question in kind]
     return sorted(found, key=lambda question: question.since)
@@ -166,17 +180,19 @@ def _money(limit: int) -> Iterator[Question]:
 
 def _typed(account: str) -> str:
     """Tell what a payer typed at the paybill, and which order that may have meant."""
-    said = (
-        f"It was paid by hand under the account {account!r}."
-        if account
-        else "No account was given."
-    )
+    typed: str = marked("No account was given.")
+    if account:
+        typed = said("It was paid by hand under the account {account}.", account=repr(account))
     meant = meant_by(db.session(), account)
     if meant is None:
-        return f"{said} Ask who paid, by code and phone, and assign it."
-    return (
-        f"{said} Perhaps order {meant.number} ({meant.reference}, {kes(meant.total_cents)}) was "
-        "meant: make sure, then assign it."
+        return said("{typed} Ask who paid, by code and phone, and assign it.", typed=typed)
+    return said(
+        "{typed} Perhaps order {number} ({reference}, {total}) was meant: make sure, then assign "
+        "it.",
+        typed=typed,
+        number=meant.number,
+        reference=meant.reference,
+        total=Kes(meant.total_cents),
     )
 
 
@@ -188,14 +204,25 @@ def _paybill(limit: int) -> Iterator[Question]:
     for notice in db.session.scalars(waiting.order_by(C2bNotice.id).limit(limit)):
         yield Question(
             "paybill_doubted",
-            "Somebody says that the paybill was paid",
-            f"{notice.verdict}. Look for {notice.receipt or 'it'} in the M-Pesa statement.",
+            marked("Somebody says that the paybill was paid"),
+            _doubted(notice),
             notice.received_at,
             notice.id,
             amount_cents=notice.amount_cents,
             href=f"/admin/paybill#notice-{notice.id}",
-            label="Look and decide",
+            label=marked("Look and decide"),
         )
+
+
+def _doubted(notice: C2bNotice) -> str:
+    verdict = recalled(notice.verdict or "")
+    if not notice.receipt:
+        return said("{verdict}. Look for it in the M-Pesa statement.", verdict=verdict)
+    return said(
+        "{verdict}. Look for {receipt} in the M-Pesa statement.",
+        verdict=verdict,
+        receipt=notice.receipt,
+    )
 
 
 def _flagged(limit: int) -> Iterator[Question]:
@@ -216,9 +243,12 @@ def _silent(limit: int) -> Iterator[Question]:
         yield _about_payment(
             payment,
             "no_answer",
-            "Nobody knows whether this prompt was sent",
-            "Daraja never answered and gave no id to ask by. Look in the statement for "
-            f"{kes(payment.amount_cents)} from this phone.",
+            marked("Nobody knows whether this prompt was sent"),
+            said(
+                "Daraja never answered and gave no id to ask by. Look in the statement for "
+                "{amount} from this phone.",
+                amount=Kes(payment.amount_cents),
+            ),
             (_SEEN,),
         )
 
@@ -249,12 +279,16 @@ def _unended(limit: int) -> list[Payment]:
 
 def _without_end(payment: Payment) -> Question:
     gave_up = payment.checks >= MAX_CHECKS
-    title = "Daraja has not said how this prompt ended"
+    title = marked("Daraja has not said how this prompt ended")
     advice = (
-        "It was asked for days and is asked no more. Look in the statement; the order's page can "
-        "ask once again."
+        marked(
+            "It was asked for days and is asked no more. Look in the statement; the order's page "
+            "can ask once again."
+        )
         if gave_up
-        else "It is still being asked. Money that the statement shows is credited once it says so."
+        else marked(
+            "It is still being asked. Money that the statement shows is credited once it says so."
+        )
     )
     return _about_payment(payment, "no_end", title, advice)
 
@@ -271,17 +305,22 @@ def _by_hand(limit: int) -> Iterator[Question]:
         payment = proposal.payment
         yield Question(
             "settlement_proposed",
-            "A settlement by hand waits for another person",
-            f"{proposal.proposer.name} has seen {kes(proposal.amount_cents)} in the statement, as "
-            f"{proposal.receipt}. Look there yourself, then agree until "
-            f"{for_people(proposal.approve_until)}, or refuse.",
+            marked("A settlement by hand waits for another person"),
+            said(
+                "{name} has seen {amount} in the statement, as {receipt}. Look there yourself, "
+                "then agree until {until}, or refuse.",
+                name=proposal.proposer.name,
+                amount=Kes(proposal.amount_cents),
+                receipt=proposal.receipt,
+                until=for_people(proposal.approve_until),
+            ),
             proposal.proposed_at,
             proposal.id,
             amount_cents=proposal.amount_cents,
             payment=payment,
             order=payment.order,
             href=f"/admin/payments/{payment.public_ref}#by-hand",
-            label="Look and decide",
+            label=marked("Look and decide"),
         )
 
 
@@ -306,10 +345,35 @@ def _callbacks(limit: int) -> Iterator[Question]:
     for message in db.session.scalars(waiting):
         yield Question(
             "callback_failed",
-            "A callback could not be acted on",
-            f"See the log for callback {message.id}; then run: flask callbacks replay {message.id}",
+            marked("A callback could not be acted on"),
+            said(
+                "See the log for callback {number}; then run: flask callbacks replay {number}",
+                number=message.id,
+            ),
             message.received_at,
             message.id,
+        )
+
+
+def _claims(limit: int) -> Iterator[Question]:
+    """Find codes that shoppers say have paid, and that no machine could settle."""
+    waiting = select(Claim).where(Claim.state == ClaimState.WITH_PERSON)
+    orders = joinedload(Claim.order).lazyload(Order.lines)
+    for claim in db.session.scalars(waiting.options(orders).order_by(Claim.id).limit(limit)):
+        yield Question(
+            "claim",
+            marked("A shopper says that an order is paid"),
+            said(
+                "The code is {code}. {verdict}. Look for it in the M-Pesa statement, then answer.",
+                code=claim.code,
+                verdict=recalled(claim.verdict or ""),
+            ),
+            claim.created_at,
+            claim.id,
+            amount_cents=claim.found_cents or claim.amount_cents,
+            order=claim.order,
+            href=f"/admin/claims#claim-{claim.id}",
+            label=marked("Look and decide"),
         )
 
 

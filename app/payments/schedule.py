@@ -17,6 +17,7 @@ CLOCK_SET_BACK_SECONDS = 60
 #: before the clock was set back.
 LONGEST_PAUSE_SECONDS = 3660
 LONGEST_PROMPT_SECONDS = 600
+LONGEST_ASK_AGAIN_SECONDS = 600
 #: After so many questions without an end a person has long been looking at it.
 MAX_CHECKS = 60
 #: After a prompt has ended without money, Daraja is asked again so long after its time: a payer who

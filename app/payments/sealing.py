@@ -9,6 +9,7 @@ from __future__ import annotations
 from cryptography.fernet import InvalidToken
 
 from app.core.errors import LipaError
+from app.core.texts import marked
 from app.settings.cipher import NoEncryptionKey, cipher
 from app.settings.service import settings
 
@@ -21,7 +22,7 @@ class SealedBody(LipaError):
     """A body that the present key does not open. Nothing of it is lost."""
 
     status = 503
-    message = (
+    message = marked(
         "The body of this callback cannot be decrypted: SETTINGS_ENCRYPTION_KEY is not the one "
         "it was kept with. Put the old key back, then replay the callback."
     )

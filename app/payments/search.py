@@ -20,6 +20,7 @@ from app.core.clock import NAIROBI
 from app.core.errors import LipaError, ValidationError
 from app.core.money import cents_from_shillings
 from app.core.reading import MAX_ID
+from app.core.texts import marked, said
 from app.extensions import db
 from app.mpesa.bodies import read_receipt
 from app.mpesa.phone import msisdn
@@ -59,9 +60,11 @@ def read_filters(values: Mapping[str, str]) -> Filters:
     """Read a form's ``q``, ``status``, ``from``, ``to`` and ``person``. Raises ValidationError."""
     text, status = values.get("q", "").strip(), values.get("status", "").strip()
     if len(text) > MOST_TEXT:
-        raise ValidationError(f"Search for {MOST_TEXT} characters at most.", details=_at("q"))
+        raise ValidationError(
+            said("Search for {most} characters at most.", most=MOST_TEXT), details=_at("q")
+        )
     if status and status not in set(Status):
-        raise ValidationError("There is no such state. Choose one.", details=_at("status"))
+        raise ValidationError(marked("There is no such state. Choose one."), details=_at("status"))
     first, last = read_days(values)
     person = bool(values.get("person", ""))
     return Filters(text, Status(status) if status else None, first, last, person)
@@ -71,7 +74,7 @@ def read_days(values: Mapping[str, str]) -> tuple[date | None, date | None]:
     """Read the days ``from`` and ``to``, each as 2026-11-21. Raises ValidationError."""
     first, last = _day(values, "from"), _day(values, "to")
     if first and last and last < first:
-        raise ValidationError("The last day is before the first one.", details=_at("to"))
+        raise ValidationError(marked("The last day is before the first one."), details=_at("to"))
     return first, last
 
 
@@ -84,7 +87,7 @@ def _day(values: Mapping[str, str], name: str) -> date | None:
             raise ValueError(text)
         return date.fromisoformat(text)
     except ValueError as error:
-        raise ValidationError("Write a day as 2026-11-21.", details=_at(name)) from error
+        raise ValidationError(marked("Write a day as 2026-11-21."), details=_at(name)) from error
 
 
 def _at(field: str) -> dict[str, str]:
@@ -97,7 +100,9 @@ def read_before(values: Mapping[str, str]) -> int | None:
     if not text:
         return None
     if not _ID.fullmatch(text) or int(text) > MAX_ID:
-        raise ValidationError("before must be the number of a payment.", details=_at("before"))
+        raise ValidationError(
+            marked("before must be the number of a payment."), details=_at("before")
+        )
     return int(text)
 
 
@@ -179,20 +184,20 @@ def _readings(text: str) -> list[tuple[str, ColumnElement[bool]]]:
     found = [*_by_name(text), *_by_number(text), *_by_order(text)]
     phone, receipt = msisdn(text), read_receipt(text)
     if phone:
-        found.append(("a phone number", Payment.phone == phone))
+        found.append((marked("a phone number"), Payment.phone == phone))
     if receipt and not receipt.isdigit():
-        found.append(("an M-Pesa code", Payment.mpesa_receipt == receipt))
+        found.append((marked("an M-Pesa code"), Payment.mpesa_receipt == receipt))
     return found
 
 
 def _by_name(text: str) -> Iterator[tuple[str, ColumnElement[bool]]]:
     name = text.upper()
     if name.startswith("TXN") and len(name) == 20:
-        yield "a payment", Payment.public_ref == name
+        yield marked("a payment"), Payment.public_ref == name
     if text.startswith("ws_CO_"):
-        yield "a CheckoutRequestID", Payment.checkout_request_id == text
+        yield marked("a CheckoutRequestID"), Payment.checkout_request_id == text
     if uuid := _uuid(text):
-        yield "a payment", Payment.uuid == uuid
+        yield marked("a payment"), Payment.uuid == uuid
 
 
 def _uuid(text: str) -> UUID | None:
@@ -205,14 +210,14 @@ def _uuid(text: str) -> UUID | None:
 def _by_number(text: str) -> Iterator[tuple[str, ColumnElement[bool]]]:
     number = text.removeprefix("#")
     if number.isascii() and number.isdigit() and int(number) <= MAX_ID:
-        yield "an order's number", Payment.order_id == int(number)
+        yield marked("an order's number"), Payment.order_id == int(number)
     money = _MONEY.fullmatch(text)
     if money:
         try:
             cents = cents_from_shillings(money[1].replace(",", ""))
         except LipaError:
             return
-        yield "an amount", Payment.amount_cents == cents
+        yield marked("an amount"), Payment.amount_cents == cents
 
 
 def _by_order(text: str) -> Iterator[tuple[str, ColumnElement[bool]]]:
@@ -225,4 +230,4 @@ def _by_order(text: str) -> Iterator[tuple[str, ColumnElement[bool]]]:
         query = select(Order.id).where(where).order_by(Order.id.desc()).limit(_MOST_ORDERS)
         ids += db.session.scalars(query)
     if ids:
-        yield "an order's reference", Payment.order_id.in_(ids)
+        yield marked("an order's reference"), Payment.order_id.in_(ids)

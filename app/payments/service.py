@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from app.accounts.models import Person
 from app.core.errors import Conflict, NotFound, PaymentInProgress
+from app.core.texts import marked
 from app.core.unit_of_work import transaction
 from app.extensions import db
 from app.orders import service as orders
 from app.orders.models import Order
 from app.orders.states import OrderEvent
 from app.payments.asking import wake
+from app.payments.asking_again import stop_asking_again
 from app.payments.engine import check_now
 from app.payments.initiate import initiate, readable_phone, start, with_token
 from app.payments.models import Payment
@@ -46,6 +48,7 @@ __all__ = [
     "readable_phone",
     "receipt_for",
     "start",
+    "stop_asking_again",
     "telling_attempt",
     "timeline_of",
     "wake",
@@ -69,7 +72,7 @@ def receipt_for(ref: object, person: Person) -> ReceiptView:
     """Return the receipt of a completed payment. Raises NotFound for any other."""
     payment = find_payment(ref, person)
     if not payment.is_completed:
-        raise NotFound("There is no receipt: this payment is not completed.")
+        raise NotFound(marked("There is no receipt: this payment is not completed."))
     return ReceiptView(payment, payment.order)
 
 
@@ -80,15 +83,21 @@ def cancel_order(ref: object, person: Person) -> Order:
         order = orders.lock_order(session, order_id)
         if live_attempt(session, order_id) is not None:
             raise PaymentInProgress(
-                "A prompt for this order may be on the phone. Cancel it there, or wait for its end."
+                marked(
+                    "A prompt for this order may be on the phone. Cancel it there, or wait for its "
+                    "end."
+                )
             )
         if amount_paid_cents(session, order_id):
             raise Conflict(
-                "Part of this order is paid. Pay the rest, or ask the shop for a refund."
+                marked("Part of this order is paid. Pay the rest, or ask the shop for a refund.")
             )
         event, who = OrderEvent.CANCELLED, f"person {person.id}"
-        if not orders.close_order(session, order, event, who, "asked for on the order's page"):
-            raise Conflict("Only an order that is still waiting for payment can be cancelled.")
+        why = marked("asked for on the order's page")
+        if not orders.close_order(session, order, event, who, why):
+            raise Conflict(
+                marked("Only an order that is still waiting for payment can be cancelled.")
+            )
     return db.session.get_one(Order, order_id)
 
 

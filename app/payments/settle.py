@@ -19,13 +19,16 @@ from sqlalchemy.orm import Session
 
 from app.core import outbox
 from app.core.clock import now
-from app.core.money import kes
+from app.core.codes import in_words
+from app.core.money import Kes, kes
 from app.core.statements import rows_changed
+from app.core.texts import marked, said
 from app.core.unit_of_work import after_commit, transaction
 from app.mpesa.result_codes import stk_result
 from app.orders import service as orders
 from app.orders.models import Order
 from app.orders.states import OrderEvent
+from app.payments import asking_again
 from app.payments.credits import (
     LostRace,
     attach_credit,
@@ -36,6 +39,7 @@ from app.payments.credits import (
 )
 from app.payments.evidence import Evidence, Outcome
 from app.payments.models import Credit, Payment
+from app.payments.phones import free_phone
 from app.payments.queries import amount_paid_cents
 from app.payments.receipts import is_other_than_seen, is_taken, learn_amount, learn_receipt
 from app.payments.schedule import second_thought_after
@@ -52,6 +56,7 @@ PAYMENT_UPDATE = "payment_update"
 RECEIPT_REUSED = "receipt_reused"
 #: Told of news with one proof that names another receipt than the statement did.
 RECEIPT_DIFFERS = "receipt_differs"
+_ANOTHERS = marked("its receipt is another payment's")
 #: Decisions by which money that did not fit has become the order's.
 _TAKEN = (Decision.ACCEPTED, Decision.REST_ASKED, Decision.ASSIGNED)
 _TRIES = 5
@@ -70,7 +75,7 @@ def settle(payment_id: int, outcome: Outcome) -> str:
 
 def go_quiet(payment_id: int) -> str:
     """Close a live attempt that nobody can ask about. Money that comes later still counts."""
-    why = "no answer to the push, no callback, and nothing to ask Daraja by"
+    why = marked("no answer to the push, no callback, and nothing to ask Daraja by")
     changes = {"reason": "no_answer", "review_reason": "no_answer", "next_check_at": None}
     moved = persistently(
         lambda session: move(session, payment_id, Event.WENT_QUIET, "engine", why, **changes)
@@ -112,6 +117,8 @@ def move(
     )
     if rows_changed(session, compare_and_set) != 1:
         raise LostRace
+    if target not in LIVE:
+        free_phone(session, payment_id)
     note(session, payment_id, event, source, target, actor, why)
     told = f"payment {payment.public_ref}: {source} -> {target} ({event})"
     after_commit(lambda: logger.info(told))
@@ -140,7 +147,9 @@ def settle_in(session: Session, payment_id: int, outcome: Outcome) -> str:
         next_check_at=_next_doubt(payment),
         **_common(payment, outcome),
     )
-    if not moved and payment.status in UNPAID_ENDS and outcome.evidence is Evidence.QUERY:
+    if moved:
+        asking_again.plan(session, _fresh(session, payment_id))
+    elif payment.status in UNPAID_ENDS and outcome.evidence is Evidence.QUERY:
         payment.next_check_at = second_thought_after(payment.prompt_expires_at, now())
     return str(event) if moved else f"ignored: the payment is {payment.status}"
 
@@ -168,7 +177,7 @@ def _credit(session: Session, payment: Payment, order: Order, outcome: Outcome) 
             return RECEIPT_REUSED
         # Daraja itself says that this prompt was paid, so only the receipt is not to be believed.
         outcome = replace(outcome, receipt=None)
-        flag(session, payment, RECEIPT_REUSED, outcome.actor, "its receipt is another payment's")
+        flag(session, payment, RECEIPT_REUSED, outcome.actor, _ANOTHERS)
     standing = standing_of(payment, order, outcome)
     event = _success_event(payment, standing, outcome)
     # The credit comes first: the news that ``move`` stages tells what was received.
@@ -195,7 +204,7 @@ def _take_credit(session: Session, payment: Payment, credit: Credit, outcome: Ou
     is_open = credit.standing != Standing.EXACT and credit.decision not in _TAKEN
     standing = Standing(credit.standing) if is_open else Standing.EXACT
     event = _success_event(payment, standing, outcome)
-    why = f"{_success_words(outcome, standing)}; the paybill had told of it before"
+    why = said("{paid}; the paybill had told of it before", paid=_success_words(outcome, standing))
     receipt = credit.receipt
     attach_credit(session, payment, credit)
     move(
@@ -226,11 +235,24 @@ def _success_event(payment: Payment, standing: Standing, outcome: Outcome) -> Ev
 
 
 def _success_words(outcome: Outcome, standing: Standing) -> str:
-    told = kes(outcome.amount_cents) if outcome.amount_cents is not None else None
-    parts = [f"paid, by {outcome.evidence}", told, outcome.receipt]
-    if standing is not Standing.EXACT:
-        parts.append(f"this is {standing} money")
-    return ", ".join(part for part in parts if part)
+    paid = _paid_words(outcome)
+    if standing is Standing.EXACT:
+        return paid
+    return said("{paid}, this is {standing} money", paid=paid, standing=in_words(standing))
+
+
+def _paid_words(outcome: Outcome) -> str:
+    proof, receipt = in_words(outcome.evidence), outcome.receipt
+    if outcome.amount_cents is None:
+        if receipt is None:
+            return said("paid, by {proof}", proof=proof)
+        return said("paid, by {proof}, {receipt}", proof=proof, receipt=receipt)
+    amount = Kes(outcome.amount_cents)
+    if receipt is None:
+        return said("paid, by {proof}, {amount}", proof=proof, amount=amount)
+    return said(
+        "paid, by {proof}, {amount}, {receipt}", proof=proof, amount=amount, receipt=receipt
+    )
 
 
 def _update_order(session: Session, order: Order, standing: Standing, actor: str) -> None:
@@ -267,7 +289,9 @@ def _second_money(session: Session, payment: Payment, order: Order, outcome: Out
         return RECEIPT_DIFFERS
     if not record_second(session, payment, outcome):
         return "repeated: that money is in the books already"
-    why = f"{outcome.receipt} is not what was settled by hand: this is second money"
+    why = said(
+        "{receipt} is not what was settled by hand: this is second money", receipt=outcome.receipt
+    )
     note(session, payment.id, "second_money", payment.status, payment.status, outcome.actor, why)
     _update_order(session, order, Standing.SECOND, outcome.actor)
     return "second money: a person is asked"

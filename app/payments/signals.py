@@ -13,5 +13,7 @@ _signals = Namespace()
 announcement_staged = _signals.signal("announcement-staged")
 #: A payment is to be asked about. Keywords: ``payment_id``, ``at`` (UTC moment).
 check_wanted = _signals.signal("check-wanted")
+#: A prompt is to be sent once more by itself. Keywords: ``payment_id``, ``at`` (UTC moment).
+repeat_wanted = _signals.signal("repeat-wanted")
 #: Somebody is watching a payment whose end is not known. Keyword: ``payment_id``.
 payment_watched = _signals.signal("payment-watched")

@@ -15,6 +15,7 @@ from sqlalchemy import Select, and_, false, func, or_, select
 
 from app.core.clock import now
 from app.core.limiting import spend
+from app.core.texts import marked
 from app.extensions import db
 from app.mpesa.phone import masked
 from app.payments.models import InboxMessage, Payment
@@ -79,12 +80,14 @@ def _callbacks() -> Iterator[Pattern]:
     for subject, count, since in _grouped(newest, MANY_CALLBACKS):
         yield Pattern(
             "callbacks",
-            "callbacks that lack a proof, from one address",
+            marked("callbacks that lack a proof, from one address"),
             subject,
             count,
             since,
-            "They changed nothing that Daraja did not confirm. Block the address, or, if it is "
-            "Safaricom's, put it on MPESA_CALLBACK_ALLOWLIST beside the others.",
+            marked(
+                "They changed nothing that Daraja did not confirm. Block the address, or, if it is "
+                "Safaricom's, put it on MPESA_CALLBACK_ALLOWLIST beside the others."
+            ),
         )
 
 
@@ -105,11 +108,11 @@ def _failures() -> Iterator[Pattern]:
     for subject, count, since in _grouped(newest, MANY_FAILURES):
         yield Pattern(
             "failures",
-            "failed payments on one phone",
+            marked("failed payments on one phone"),
             masked(subject),
             count,
             since,
-            "Ask its owner: somebody may be sending prompts to a phone that is not theirs.",
+            marked("Ask its owner: somebody may be sending prompts to a phone that is not theirs."),
         )
 
 

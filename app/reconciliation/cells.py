@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
 from app.core.money import CENTS, MAX_SHILLINGS
+from app.core.texts import said
 
 #: Statements name no zone. Nairobi has had no summer time since 1942, and a fixed offset is fast.
 _NAIROBI = timezone(timedelta(hours=3))
@@ -35,10 +36,10 @@ def cents_of(cell: object) -> int | None:
         return None
     found = _PLAIN_AMOUNT.fullmatch(text) or _GROUPED_AMOUNT.fullmatch(text)
     if found is None or not text.isascii():
-        raise BadCell(f"“{shown(text)}” is no amount such as 1053.00 or 1,053.00")
+        raise BadCell(said("“{text}” is no amount such as 1053.00 or 1,053.00", text=shown(text)))
     shillings, cents = int(found[2].replace(",", "")), int((found[3] or "0").ljust(2, "0"))
     if shillings > MAX_SHILLINGS * CENTS:
-        raise BadCell(f"“{shown(text)}” is more than anybody has")
+        raise BadCell(said("“{text}” is more than anybody has", text=shown(text)))
     return (-1 if found[1] == "-" else 1) * (shillings * CENTS + cents)
 
 
@@ -48,9 +49,9 @@ def _number(cell: float | Decimal) -> int:
         exact = Decimal(str(cell)) * CENTS
         cents = round(exact)
     except (InvalidOperation, ValueError, OverflowError) as error:
-        raise BadCell(f"{cell} is no amount") from error
+        raise BadCell(said("{number} is no amount", number=cell)) from error
     if abs(exact - cents) > Decimal("0.0001") or abs(cents) > MAX_SHILLINGS * CENTS * CENTS:
-        raise BadCell(f"{cell} is no amount in shillings and cents")
+        raise BadCell(said("{number} is no amount in shillings and cents", number=cell))
     return int(cents)
 
 
@@ -72,14 +73,14 @@ def _moment(text: str) -> datetime:
     date = day_first or year_first
     clock = _CLOCK.fullmatch(date[4]) if date else None
     if date is None or clock is None:
-        raise BadCell(f"“{shown(text)}” is no time such as 21-11-2026 16:05:00")
+        raise BadCell(said("“{text}” is no time such as 21-11-2026 16:05:00", text=shown(text)))
     year, month, day = (date[1], date[2], date[3]) if year_first else (date[3], date[2], date[1])
     hour, minute, second = clock[1], clock[2], clock[3] or "0"
     try:
         parts = [int(part) for part in (year, month, day, hour, minute, second)]
         return datetime(*parts, tzinfo=_NAIROBI).astimezone(UTC)  # type: ignore[misc,arg-type]
     except (ValueError, OverflowError) as error:
-        raise BadCell(f"“{shown(text)}” is no day and time") from error
+        raise BadCell(said("“{text}” is no day and time", text=shown(text))) from error
 
 
 def receipt_of(cell: object) -> str | None:

@@ -19,6 +19,7 @@ from app.audit import service as audit
 from app.core.clock import NAIROBI, nairobi, now
 from app.core.errors import Conflict, ValidationError
 from app.core.statements import insert_or_nothing
+from app.core.texts import marked, said
 from app.core.unit_of_work import transaction
 from app.disbursements import questions as out_questions
 from app.disbursements.models import Disbursement, Kind
@@ -136,11 +137,11 @@ def close(day: date, person: Person, note: str) -> DailyClose:
     """
     words, today = note.strip(), nairobi(now()).date()
     if day >= today:
-        raise ValidationError("A day can be closed once it is over in Nairobi.")
+        raise ValidationError(marked("A day can be closed once it is over in Nairobi."))
     if (today - day).days > MOST_DAYS_BACK:
-        raise ValidationError(f"That day is more than {MOST_DAYS_BACK} days ago.")
+        raise ValidationError(said("That day is more than {days} days ago.", days=MOST_DAYS_BACK))
     if len(words) > MOST_WORDS:
-        raise ValidationError(f"A note has at most {MOST_WORDS} characters.")
+        raise ValidationError(said("A note has at most {most} characters.", most=MOST_WORDS))
     found = figures(day)
     with transaction() as session:
         return _written(session, found, person, words)
@@ -162,7 +163,7 @@ def _written(session: Session, found: Day, person: Person, note: str) -> DailyCl
     }
     made = insert_or_nothing(session, DailyClose, values, key=["day"])
     if made is None:
-        raise Conflict("Somebody has closed that day already.")
+        raise Conflict(marked("Somebody has closed that day already."))
     told = {name: value for name, value in values.items() if name not in ("day", "closed_by")}
     audit.record(session, person, "day.closed", f"day {found.day.isoformat()}", **told)
     return session.get_one(DailyClose, made)

@@ -11,6 +11,7 @@ from app.audit import service as audit
 from app.core.clock import now
 from app.core.errors import Conflict, NotFound, ValidationError
 from app.core.statements import insert_or_nothing, rows_changed
+from app.core.texts import marked, said
 from app.core.unit_of_work import after_commit, transaction
 from app.extensions import db
 from app.monitoring import redact
@@ -38,7 +39,7 @@ def assign(difference_id: int, order_ref: str, person: Person, why: str) -> None
     """
     words, found = _readable(why), _open(difference_id)
     if found.kind != DifferenceKind.IN_NOT_OURS or found.receipt is None:
-        raise Conflict("Only money that came in and that our books lack can be assigned.")
+        raise Conflict(marked("Only money that came in and that our books lack can be assigned."))
     order_id = orders.find_order(order_ref, person).id
     credit_id = _credited(found, person)
     deciding.assign(credit_id, order_id, person, words)
@@ -63,7 +64,7 @@ def _credited(found: Difference, person: Person) -> int:
             return made
         there = session.query(Credit).filter_by(receipt=found.receipt).one()
     if there.standing != Standing.UNMATCHED or there.decided_at is not None:
-        raise Conflict("Our books know of this money by now. Compare again.")
+        raise Conflict(marked("Our books know of this money by now. Compare again."))
     return there.id
 
 
@@ -77,7 +78,7 @@ def ask_daraja(difference_id: int, person: Person) -> str:
     """Have Daraja asked how a prompt ended; return in a few words what was arranged."""
     found = _open(difference_id)
     if not (found.subject or "").startswith("TXN"):
-        raise Conflict("There is no prompt of ours to ask about.")
+        raise Conflict(marked("There is no prompt of ours to ask about."))
     return asking.ask_soon(find_payment(found.subject).id)
 
 
@@ -88,21 +89,21 @@ def take_receipt(difference_id: int, person: Person) -> str:
     """
     found = _open(difference_id)
     if found.kind != DifferenceKind.RECEIPT_MISSING or not (found.subject or "").startswith("TXN"):
-        raise Conflict("No payment of ours lacks this receipt.")
+        raise Conflict(marked("No payment of ours lacks this receipt."))
     payment = find_payment(found.subject)
     if not payment.is_settled:
-        raise Conflict("That payment is not settled any more. Compare again.")
+        raise Conflict(marked("That payment is not settled any more. Compare again."))
     outcome = Outcome(
         result_code="0",
-        result_desc="read from the statement",
+        result_desc=marked("read from the statement"),
         evidence=Evidence.BY_HAND,
         actor=f"person {person.id}",
         receipt=found.receipt,
     )
-    said = settle(payment.id, outcome)
-    if said == "receipt learned":
-        _resolve(difference_id, Resolution.ASSIGNED, person, "the receipt was written down")
-    return said
+    told = settle(payment.id, outcome)
+    if told == marked("receipt learned"):
+        _resolve(difference_id, Resolution.ASSIGNED, person, marked("the receipt was written down"))
+    return told
 
 
 def compare_again(statement_id: int, person: Person) -> None:
@@ -114,7 +115,7 @@ def compare_again(statement_id: int, person: Person) -> None:
     )
     with transaction() as session:
         if rows_changed(session, again) != 1:
-            raise Conflict("This statement is being worked on, or was refused.")
+            raise Conflict(marked("This statement is being worked on, or was refused."))
         audit.record(session, person, "statement.compared_again", f"statement {statement_id}")
         after_commit(lambda: work_wanted.send(statement_id=statement_id))
 
@@ -122,9 +123,9 @@ def compare_again(statement_id: int, person: Person) -> None:
 def _open(difference_id: int) -> Difference:
     found = db.session.get(Difference, difference_id, populate_existing=True)
     if found is None:
-        raise NotFound("There is no such difference any more. Open the statement again.")
+        raise NotFound(marked("There is no such difference any more. Open the statement again."))
     if found.resolved_at is not None:
-        raise Conflict("Somebody has dealt with this already.")
+        raise Conflict(marked("Somebody has dealt with this already."))
     return found
 
 
@@ -140,7 +141,7 @@ def _resolve(
     )
     with transaction() as session:
         if rows_changed(session, once) != 1:
-            raise Conflict("Somebody has dealt with this already.")
+            raise Conflict(marked("Somebody has dealt with this already."))
         found = session.get_one(Difference, difference_id, populate_existing=True)
         about: dict[str, Any] = {
             "kind": found.kind,
@@ -156,5 +157,5 @@ def _readable(why: str) -> str:
     """Return a reason as it is kept: a number that somebody typed into it is masked."""
     words = redact(why.strip())
     if not words or len(words) > MOST_WORDS:
-        raise ValidationError(f"Say why, in 1 to {MOST_WORDS} characters.")
+        raise ValidationError(said("Say why, in 1 to {most} characters.", most=MOST_WORDS))
     return words

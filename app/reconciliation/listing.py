@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 
 from app.core.errors import NotFound
+from app.core.texts import marked
 from app.extensions import db
 from app.payments.models import Payment
 from app.reconciliation.models import HARMLESS, Difference, DifferenceKind, Statement
@@ -35,12 +36,12 @@ def find(uuid: str) -> Statement:
     try:
         wanted = UUID(uuid)
     except ValueError as error:
-        raise NotFound("There is no such statement.") from error
+        raise NotFound(marked("There is no such statement.")) from error
     found = db.session.scalar(
         select(Statement).where(Statement.uuid == wanted).execution_options(populate_existing=True)
     )
     if found is None:
-        raise NotFound("There is no such statement.")
+        raise NotFound(marked("There is no such statement."))
     return found
 
 

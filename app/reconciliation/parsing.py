@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from app.core.texts import marked
 from app.reconciliation.cells import (
     BadCell,
     cents_of,
@@ -51,7 +52,7 @@ _FIELD_OF = {name: field for field, names in _HEADINGS.items() for name in names
 _CHARGE = re.compile(r"\b(charges?|fees?|tariffs?)\b", re.IGNORECASE)
 _COMPLETED = frozenset({"", "completed", "complete", "success", "successful"})
 _TOTALS = frozenset({"total", "totals", "grand total"})
-_NOT_ONE = (
+_NOT_ONE = marked(
     "This is not an M-Pesa statement: no row begins with “Receipt No.”. Export it at "
     "org.ke.m-pesa.com under statements, as CSV or XLSX."
 )
@@ -101,14 +102,16 @@ def open_statement(path: Path, name: str) -> Heading:
     with path.open("rb") as file:
         beginning = file.read(4096)
     if not beginning.strip():
-        raise UnreadableStatement("The file is empty.")
+        raise UnreadableStatement(marked("The file is empty."))
     if beginning.startswith(_ZIP):
         require_harmless(path)
         found = _heading_in(workbook_rows(path), None)
     elif beginning.startswith(_OLE):
-        raise UnreadableStatement("This is an old workbook (XLS). Save it as XLSX or CSV.")
+        raise UnreadableStatement(marked("This is an old workbook (XLS). Save it as XLSX or CSV."))
     elif beginning.startswith(_WIDE) or b"\x00" in beginning:
-        raise UnreadableStatement("The file is not a text in UTF-8. Save it as “CSV UTF-8”.")
+        raise UnreadableStatement(
+            marked("The file is not a text in UTF-8. Save it as “CSV UTF-8”.")
+        )
     else:
         tries = (_heading_in(csv_rows(path, each, Meter()), each) for each in DELIMITERS)
         found = next((heading for heading in tries if heading), None)

@@ -11,6 +11,7 @@ from app.accounts.models import Person
 from app.audit import service as audit
 from app.core.clock import for_people, now
 from app.core.errors import Conflict, InvalidPhone, ProviderUnavailable
+from app.core.texts import marked, said
 from app.core.unit_of_work import after_commit, end_reads, transaction
 from app.extensions import db
 from app.mpesa.phone import msisdn
@@ -57,10 +58,10 @@ def _begin(person: Person, shortcode: str) -> Statement:
     )
     with transaction() as session:
         if session.scalar(under_way) is not None:
-            raise Conflict("Daraja is being asked already. Wait for that to end.")
+            raise Conflict(marked("Daraja is being asked already. Wait for that to end."))
         statement = Statement(
             source=Source.PULL,
-            name=f"The 48 hours before {for_people(until)}",
+            name=said("The 48 hours before {when}", when=for_people(until)),
             shortcode=shortcode,
             uploaded_by=person.id,
             period_from=since,
@@ -91,7 +92,9 @@ def rows(shortcode: str, since: datetime, until: datetime, meter: Meter) -> Iter
             try:
                 yield _row(line, read_pulled(told))
             except (ValueError, BadCell) as error:
-                meter.note(text_of(f"row {line}: {error}", 200))
+                meter.note(
+                    text_of(said("row {line}: {problem}", line=line, problem=error.args[0]), 200)
+                )
 
 
 def _row(line: int, pulled: Pulled) -> Row:

@@ -18,8 +18,9 @@ from sqlalchemy import delete, insert, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from app.core.clock import now
-from app.core.money import kes
+from app.core.money import Kes
 from app.core.statements import rows_changed
+from app.core.texts import marked, said
 from app.core.unit_of_work import end_reads, transaction
 from app.extensions import db
 from app.mpesa.pull import PullRefused
@@ -111,7 +112,7 @@ def _claim(statement_id: int) -> Claim | None:
 def _carry_out(claim: Claim) -> str:
     statement = db.session.get_one(Statement, claim.statement_id, populate_existing=True)
     if statement.tries > MOST_TRIES:
-        raise UnreadableStatement("Reading it was broken off again and again. See the log.")
+        raise UnreadableStatement(marked("Reading it was broken off again and again. See the log."))
     if statement.phase != Phase.COMPARING:
         _forget_rows(claim)
         values = _read_pull(claim) if statement.source == Source.PULL else _read_file(claim)
@@ -162,7 +163,7 @@ def _read_file(claim: Claim) -> dict[str, Any]:
     statement = db.session.get_one(Statement, claim.statement_id)
     path, meter, totals = file_of(statement.uuid), Meter(), Totals()
     if not path.exists():
-        raise UnreadableStatement("The file is gone. Send it again.")
+        raise UnreadableStatement(marked("The file is gone. Send it again."))
     heading = open_statement(path, statement.name)
     end_reads()
     tally = _write_rows(claim, rows_of(path, heading, meter, totals), meter)
@@ -183,7 +184,7 @@ def _read_pull(claim: Claim) -> dict[str, Any]:
     statement = db.session.get_one(Statement, claim.statement_id)
     since, until = statement.period_from, statement.period_to
     if since is None or until is None:
-        raise PullRefused("The question names no period.")
+        raise PullRefused(marked("The question names no period."))
     end_reads()
     meter = Meter()
     _write_rows(claim, pulling.rows(statement.shortcode, since, until, meter), meter)
@@ -227,9 +228,12 @@ def _write_rows(claim: Claim, rows: Iterator[Row], meter: Meter) -> Tally:
 def _doubts_of_reading(meter: Meter) -> list[str]:
     doubts = list(meter.faults)
     if meter.fault_count > len(doubts):
-        doubts.append(f"{meter.fault_count - len(doubts):,} more rows cannot be read")
+        more = meter.fault_count - len(doubts)
+        doubts.append(said("{count:,} more rows cannot be read", count=more))
     if meter.is_cut:
-        doubts.append("the file ends in the middle of a row: it is only a part of the statement")
+        doubts.append(
+            marked("the file ends in the middle of a row: it is only a part of the statement")
+        )
     return doubts
 
 
@@ -240,13 +244,22 @@ def _doubts_of_sums(
     if opening is not None and closing is not None:
         reached = opening + tally.paid_in - tally.withdrawn
         if reached != closing:
-            yield (
-                f"it opens with {kes(opening)}, and its rows lead to {kes(reached)}, but it closes "
-                f"with {kes(closing)}: rows are missing, or stand there twice"
+            yield said(
+                "it opens with {opening}, and its rows lead to {reached}, but it closes with "
+                "{closing}: rows are missing, or stand there twice",
+                opening=Kes(opening),
+                reached=Kes(reached),
+                closing=Kes(closing),
             )
-    for told, read, what in (
-        (totals.paid_in, tally.paid_in, "paid in"),
-        (totals.withdrawn, tally.withdrawn, "withdrawn"),
-    ):
-        if told is not None and abs(told) != read:
-            yield f"its totals say {kes(abs(told))} {what}, and its rows add up to {kes(read)}"
+    if totals.paid_in is not None and abs(totals.paid_in) != tally.paid_in:
+        yield said(
+            "its totals say {told} paid in, and its rows add up to {read}",
+            told=Kes(abs(totals.paid_in)),
+            read=Kes(tally.paid_in),
+        )
+    if totals.withdrawn is not None and abs(totals.withdrawn) != tally.withdrawn:
+        yield said(
+            "its totals say {told} withdrawn, and its rows add up to {read}",
+            told=Kes(abs(totals.withdrawn)),
+            read=Kes(tally.withdrawn),
+        )

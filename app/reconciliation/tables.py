@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.core.errors import ValidationError
+from app.core.texts import said
 
 #: What spreadsheets can hold, and what a statement is cut at by whoever exports it.
 MOST_ROWS = 1_048_576
@@ -55,7 +56,9 @@ def csv_rows(path: Path, delimiter: str, meter: Meter) -> Iterator[tuple[int, li
                 if "unexpected end" in str(error):
                     meter.is_cut = True
                     return
-                meter.note(f"line {reader.line_num}: a quotation mark is out of place")
+                meter.note(
+                    said("line {line}: a quotation mark is out of place", line=reader.line_num)
+                )
                 continue
             if reader.line_num > MOST_ROWS:
                 raise too_many_rows()
@@ -67,7 +70,10 @@ def _lines(file, meter: Meter) -> Iterator[str]:  # type: ignore[no-untyped-def]
     while line := file.readline(MOST_LINE_BYTES):
         if len(line) == MOST_LINE_BYTES:
             raise UnreadableStatement(
-                f"A line has more than {MOST_LINE_BYTES:,} bytes: this is not an M-Pesa statement."
+                said(
+                    "A line has more than {most:,} bytes: this is not an M-Pesa statement.",
+                    most=MOST_LINE_BYTES,
+                )
             )
         meter.bytes_done += len(line)
         # A name in another encoding must not cost its payment; receipts and amounts are ASCII.
@@ -78,5 +84,8 @@ def _lines(file, meter: Meter) -> Iterator[str]:  # type: ignore[no-untyped-def]
 
 def too_many_rows() -> UnreadableStatement:
     return UnreadableStatement(
-        f"The file has more than {MOST_ROWS:,} rows. Export a shorter period, and send each part."
+        said(
+            "The file has more than {most:,} rows. Export a shorter period, and send each part.",
+            most=MOST_ROWS,
+        )
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from contextlib import suppress
+from functools import reduce
 from pathlib import Path
 from typing import IO, NamedTuple
 from uuid import UUID, uuid4
@@ -16,6 +17,7 @@ from app.accounts.models import Person
 from app.audit import service as audit
 from app.config import ROOT
 from app.core.statements import insert_or_nothing
+from app.core.texts import marked, said
 from app.core.unit_of_work import after_commit, transaction
 from app.disbursements import provider as money_out
 from app.extensions import db
@@ -93,8 +95,10 @@ def _copy(stream: IO[bytes], path: Path) -> _Copy:
                 lines += piece.count(b"\n")
                 if size > MOST_BYTES:
                     raise UnreadableStatement(
-                        f"The file has more than {MOST_BYTES // 1024 // 1024} MB. Export a "
-                        "shorter period."
+                        said(
+                            "The file has more than {most} MB. Export a shorter period.",
+                            most=MOST_BYTES // 1024 // 1024,
+                        )
                     )
                 if lines > MOST_ROWS and not is_packed:
                     raise too_many_rows()
@@ -115,12 +119,19 @@ def _require_ours(heading: Heading) -> str:
     told, ours = heading.facts.shortcode, our_shortcodes()
     if told is None:
         raise UnreadableStatement(
-            "The file says nowhere which shortcode it is about. Send it under the name that the "
-            "portal gave it, such as ORG_174379_Utility Account_Completed_20261121.csv."
+            marked(
+                "The file says nowhere which shortcode it is about. Send it under the name that "
+                "the portal gave it, such as ORG_174379_Utility Account_Completed_20261121.csv."
+            )
         )
     if told not in ours:
+        names = reduce(lambda one, other: said("{one} and {other}", one=one, other=other), ours)
         raise UnreadableStatement(
-            f"This is the statement of shortcode {told}, and this shop's are {' and '.join(ours)}."
+            said(
+                "This is the statement of shortcode {told}, and this shop's are {ours}.",
+                told=told,
+                ours=names,
+            )
         )
     return told
 

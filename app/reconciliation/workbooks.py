@@ -17,6 +17,7 @@ from xml.etree.ElementTree import ParseError
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
+from app.core.texts import marked, said
 from app.reconciliation.tables import MOST_ROWS, Cells, UnreadableStatement, too_many_rows
 
 MOST_MEMBERS = 500
@@ -34,7 +35,7 @@ _IMPOSSIBLE = (
     *(LookupError, ValueError, TypeError, AttributeError, ArithmeticError, AssertionError),
     RuntimeError,
 )
-_CSV_INSTEAD = "Export the statement as CSV, and send that."
+_CSV_INSTEAD = marked("Export the statement as CSV, and send that.")
 
 
 def require_harmless(path: Path) -> None:
@@ -49,7 +50,7 @@ def require_harmless(path: Path) -> None:
                     _require_no_dtd(archive, member)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError) as error:
         raise UnreadableStatement(
-            f"The workbook is damaged or locked by a password. {_CSV_INSTEAD}"
+            said("The workbook is damaged or locked by a password. {mend}", mend=_CSV_INSTEAD)
         ) from error
 
 
@@ -59,25 +60,36 @@ def _require_bounded(members: list[zipfile.ZipInfo]) -> None:
     shared = [m.file_size for m in members if m.filename.lower().endswith("sharedstrings.xml")]
     if len(members) > MOST_MEMBERS or unpacked > MOST_UNPACKED_BYTES:
         raise UnreadableStatement(
-            f"The workbook would unpack to {unpacked / 1024 / 1024:,.0f} MB in {len(members):,} "
-            f"parts; {MOST_UNPACKED_BYTES // 1024 // 1024} MB in {MOST_MEMBERS} parts are the "
-            f"most. {_CSV_INSTEAD}"
+            said(
+                "The workbook would unpack to {megabytes:,.0f} MB in {parts:,} parts; {most} MB in "
+                "{most_parts} parts are the most. {mend}",
+                megabytes=unpacked / 1024 / 1024,
+                parts=len(members),
+                most=MOST_UNPACKED_BYTES // 1024 // 1024,
+                most_parts=MOST_MEMBERS,
+                mend=_CSV_INSTEAD,
+            )
         )
     if unpacked > MOST_PRESSED * max(packed, 1024) or sum(shared) > MOST_SHARED_BYTES:
         raise UnreadableStatement(
-            f"The workbook is packed in a way that would fill the memory. {_CSV_INSTEAD}"
+            said(
+                "The workbook is packed in a way that would fill the memory. {mend}",
+                mend=_CSV_INSTEAD,
+            )
         )
 
 
 def _require_plain(members: list[zipfile.ZipInfo]) -> None:
     names = [member.filename.lower() for member in members]
     if any("vbaproject" in name or name.endswith(".bin") for name in names):
-        raise UnreadableStatement(f"The workbook has macros in it. {_CSV_INSTEAD}")
+        raise UnreadableStatement(said("The workbook has macros in it. {mend}", mend=_CSV_INSTEAD))
     if any("externallinks/" in name for name in names):
-        raise UnreadableStatement(f"The workbook has links to other files. {_CSV_INSTEAD}")
+        raise UnreadableStatement(
+            said("The workbook has links to other files. {mend}", mend=_CSV_INSTEAD)
+        )
     if "[content_types].xml" not in names or "xl/workbook.xml" not in names:
         raise UnreadableStatement(
-            "This is a ZIP and not a workbook. Send a statement: CSV or XLSX."
+            marked("This is a ZIP and not a workbook. Send a statement: CSV or XLSX.")
         )
 
 
@@ -91,7 +103,10 @@ def _require_no_dtd(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
             seen = rest + chunk
             if b"<!DOCTYPE" in seen or b"<!ENTITY" in seen:
                 raise UnreadableStatement(
-                    f"The workbook defines entities of its own, which none needs. {_CSV_INSTEAD}"
+                    said(
+                        "The workbook defines entities of its own, which none needs. {mend}",
+                        mend=_CSV_INSTEAD,
+                    )
                 )
             rest = seen[-16:]
 
@@ -100,7 +115,9 @@ def _require_utf8(beginning: bytes) -> None:
     declared = _DECLARED_ENCODING.match(beginning.removeprefix(b"\xef\xbb\xbf").lstrip())
     named = declared[1].lower() if declared else b"utf-8"
     if named not in (b"utf-8", b"us-ascii", b"ascii") or b"\x00" in beginning[:64]:
-        raise UnreadableStatement(f"The workbook is not written in UTF-8. {_CSV_INSTEAD}")
+        raise UnreadableStatement(
+            said("The workbook is not written in UTF-8. {mend}", mend=_CSV_INSTEAD)
+        )
 
 
 def workbook_rows(path: Path) -> Iterator[tuple[int, Cells]]:
@@ -134,5 +151,9 @@ def _rows(file: IO[bytes]) -> Iterator[tuple[int, Cells]]:
 
 def _damaged(error: Exception) -> UnreadableStatement:
     return UnreadableStatement(
-        f"The workbook cannot be read ({type(error).__name__}). {_CSV_INSTEAD}"
+        said(
+            "The workbook cannot be read ({why}). {mend}",
+            why=type(error).__name__,
+            mend=_CSV_INSTEAD,
+        )
     )

@@ -9,13 +9,14 @@ from cryptography.fernet import Fernet, InvalidToken
 
 from app.config import SHORTEST_SECRET
 from app.core.errors import LipaError, ProviderUnavailable
+from app.core.texts import marked
 
 
 class NoEncryptionKey(LipaError):
     """Nothing can be stored without a key to seal it with."""
 
     status = 503
-    message = (
+    message = marked(
         "SETTINGS_ENCRYPTION_KEY is not set, or too short: run `make run` once, or set it to a "
         "long random text. Nothing was stored."
     )
@@ -24,7 +25,7 @@ class NoEncryptionKey(LipaError):
 class UnreadableSetting(ProviderUnavailable):
     """A stored value that the present key does not open. No payment is sent with less."""
 
-    message = (
+    message = marked(
         "A stored setting cannot be decrypted: SETTINGS_ENCRYPTION_KEY is not the one it was "
         "stored with. Put the old key back, or store the setting again."
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from app.config import Environment
+from app.core.texts import marked, said
 
 MAX_LENGTH = 500
 _SHORTCODE = re.compile(r"[0-9]{5,7}")
@@ -16,13 +17,15 @@ _ODD = re.compile(r"[^\x21-\x7e]")
 
 def _secret(value: str) -> str:
     if _ODD.search(value):
-        raise ValueError("has a space or a character that Daraja never gives. Copy it again")
+        raise ValueError(
+            marked("has a space or a character that Daraja never gives. Copy it again")
+        )
     return value
 
 
 def _shortcode(value: str) -> str:
     if not _SHORTCODE.fullmatch(value):
-        raise ValueError("must be 5 to 7 digits, such as 174379")
+        raise ValueError(marked("must be 5 to 7 digits, such as 174379"))
     return value
 
 
@@ -30,7 +33,7 @@ def _environment(value: str) -> str:
     try:
         return Environment(value.lower()).value
     except ValueError:
-        raise ValueError(f"must be one of {', '.join(Environment)}") from None
+        raise ValueError(said("must be one of {names}", names=", ".join(Environment))) from None
 
 
 def _address(value: str) -> str:
@@ -40,7 +43,7 @@ def _address(value: str) -> str:
     except ValueError:
         readable = False
     if not readable or _ODD.search(value) or parts.fragment or parts.username is not None:
-        raise ValueError("must be a whole address, such as https://shop.example/callback")
+        raise ValueError(marked("must be a whole address, such as https://shop.example/callback"))
     return value
 
 
@@ -65,9 +68,9 @@ class Key:
         """Return a value as it is kept. Raises ValueError for one that cannot be right."""
         value = text.strip()
         if not value:
-            raise ValueError("is blank")
+            raise ValueError(marked("is blank"))
         if len(value) > MAX_LENGTH:
-            raise ValueError(f"is longer than {MAX_LENGTH} characters")
+            raise ValueError(said("is longer than {most} characters", most=MAX_LENGTH))
         return self.check(value)
 
 
@@ -76,8 +79,8 @@ KEYS = (
         "mpesa_consumer_key",
         "mpesa_consumer_key",
         "MPESA_CONSUMER_KEY",
-        "Consumer key",
-        "Of your app on the developer portal.",
+        marked("Consumer key"),
+        marked("Of your app on the developer portal."),
         _secret,
         is_secret=True,
         is_required=True,
@@ -86,8 +89,8 @@ KEYS = (
         "mpesa_consumer_secret",
         "mpesa_consumer_secret",
         "MPESA_CONSUMER_SECRET",
-        "Consumer secret",
-        "Of the same app.",
+        marked("Consumer secret"),
+        marked("Of the same app."),
         _secret,
         is_secret=True,
         is_required=True,
@@ -96,8 +99,8 @@ KEYS = (
         "mpesa_business_shortcode",
         "mpesa_shortcode",
         "MPESA_SHORTCODE",
-        "Business shortcode",
-        "Your paybill number.",
+        marked("Business shortcode"),
+        marked("Your paybill number."),
         _shortcode,
         is_required=True,
     ),
@@ -105,8 +108,8 @@ KEYS = (
         "mpesa_passkey",
         "mpesa_passkey",
         "MPESA_PASSKEY",
-        "Passkey",
-        "For STK push, of the same shortcode.",
+        marked("Passkey"),
+        marked("For STK push, of the same shortcode."),
         _secret,
         is_secret=True,
         is_required=True,
@@ -115,16 +118,16 @@ KEYS = (
         "mpesa_environment",
         "mpesa_environment",
         "MPESA_ENVIRONMENT",
-        "Environment",
-        "simulator, sandbox or production. It counts from the next start of the shop.",
+        marked("Environment"),
+        marked("simulator, sandbox or production. It counts from the next start of the shop."),
         _environment,
     ),
     Key(
         "mpesa_callback_url",
         "mpesa_callback_url",
         "MPESA_CALLBACK_URL",
-        "Callback address",
-        "Where Daraja posts results; https:// in production.",
+        marked("Callback address"),
+        marked("Where Daraja posts results; https:// in production."),
         _address,
     ),
 )

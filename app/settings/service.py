@@ -18,6 +18,7 @@ from app.accounts.models import Person
 from app.audit import service as audit
 from app.config import SANDBOX_PASSKEY, SANDBOX_SHORTCODE, Environment, Settings
 from app.core.errors import ValidationError
+from app.core.texts import marked, said
 from app.core.unit_of_work import transaction
 from app.extensions import db
 from app.mpesa.settings import MpesaSettings
@@ -43,11 +44,11 @@ MASK = "********"
 class Source(StrEnum):
     """Where a value comes from, in the order of precedence."""
 
-    ENVIRONMENT = "environment"
-    DATABASE = "database"
-    DEFAULT = "default"
-    TUNNEL = "the ngrok tunnel of the moment"
-    NOWHERE = "not set"
+    ENVIRONMENT = marked("environment")
+    DATABASE = marked("database")
+    DEFAULT = marked("default")
+    TUNNEL = marked("the ngrok tunnel of the moment")
+    NOWHERE = marked("not set")
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Standing:
     def shown(self) -> str:
         """Return the value for people: secrets are masked whole."""
         if self.problem:
-            return "cannot be read"
+            return marked("cannot be read")
         return MASK if self.value and self.key.is_secret else self.value or ""
 
     @property
@@ -143,8 +144,10 @@ def cautions(standings: list[Standing]) -> list[str]:
     is_chosen = address.source in (Source.ENVIRONMENT, Source.DATABASE)
     if is_chosen and (address.value or "").startswith("http://"):
         return [
-            f"{address.key.name} is not https://, so Safaricom will not call it and production "
-            "refuses it."
+            said(
+                "{key} is not https://, so Safaricom will not call it and production refuses it.",
+                key=address.key.name,
+            )
         ]
     return []
 
@@ -227,7 +230,8 @@ def _readable(key: Key, value: str) -> str:
     try:
         return key.readable(value)
     except ValueError as error:
-        raise ValidationError(f"{key.name} {error}.", details={"field": key.name}) from error
+        told = said("{key} {problem}.", key=key.name, problem=error.args[0])
+        raise ValidationError(told, details={"field": key.name}) from error
 
 
 def _require_startable(changes: Mapping[str, str]) -> None:
@@ -245,7 +249,9 @@ def _require_startable(changes: Mapping[str, str]) -> None:
     except SchemaError as error:
         told = error.errors(include_input=False, include_url=False, include_context=False)
         words = "; ".join(problem["msg"].removeprefix("Value error, ") for problem in told)
-        raise ValidationError(f"The shop could not start with that: {words}.") from error
+        raise ValidationError(
+            said("The shop could not start with that: {problems}.", problems=words)
+        ) from error
 
 
 def _write(rows: Mapping[str, bytes], by: Person | str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from app.core.errors import Conflict, ValidationError
 from app.core.money import cents_from_shillings
+from app.core.texts import marked, said
 
 MOST_EMAIL = 254
 MOST_SUPPLIER_NOTES = 2000
@@ -29,11 +30,13 @@ def details_of(form: Mapping[str, str]) -> Details:
     email, notes = form.get("email", "").strip(), form.get("notes", "").strip()
     if email and (len(email) > MOST_EMAIL or not _EMAIL.fullmatch(email)):
         raise ValidationError(
-            "Write the e-mail as name@example.com, or leave it out.", details={"field": "email"}
+            marked("Write the e-mail as name@example.com, or leave it out."),
+            details={"field": "email"},
         )
     if len(notes) > MOST_SUPPLIER_NOTES:
         raise ValidationError(
-            f"Notes take {MOST_SUPPLIER_NOTES:,} characters at most.", details={"field": "notes"}
+            said("Notes take {most:,} characters at most.", most=MOST_SUPPLIER_NOTES),
+            details={"field": "notes"},
         )
     return Details(form.get("name", ""), email, notes)
 
@@ -47,5 +50,5 @@ def form_key_of(form: Mapping[str, str]) -> str:
     """Return the key by which a form pays once. Raises Conflict where it has none."""
     key = form.get("form_key", "")
     if not _FORM_KEY.fullmatch(key):
-        raise Conflict("This form is not complete. Open the page again; nothing was paid.")
+        raise Conflict(marked("This form is not complete. Open the page again; nothing was paid."))
     return key

@@ -14,6 +14,7 @@ from app.audit import service as audit
 from app.core.clock import now
 from app.core.errors import Conflict, Forbidden, InvalidPhone, NotFound, ValidationError
 from app.core.statements import rows_changed
+from app.core.texts import marked, said
 from app.core.unit_of_work import transaction
 from app.extensions import db
 from app.mpesa.phone import msisdn
@@ -55,7 +56,7 @@ def change_number_in(session: Session, supplier_id: int, wanted: NewNumber) -> N
     number, words = readable_number(wanted.text), wanted.reason.strip()
     if not words or len(words) > MOST_WORDS:
         raise ValidationError(
-            f"Say why the number changes, in 1 to {MOST_WORDS} characters.",
+            said("Say why the number changes, in 1 to {most} characters.", most=MOST_WORDS),
             details={"field": "reason"},
         )
     supplier = session.get(Supplier, supplier_id, populate_existing=True)
@@ -70,7 +71,7 @@ def change_number_in(session: Session, supplier_id: int, wanted: NewNumber) -> N
         .values(mpesa_number=number)
     )
     if rows_changed(session, changed) != 1:
-        raise Conflict("Somebody has just changed this number. Look at it again.")
+        raise Conflict(marked("Somebody has just changed this number. Look at it again."))
     change = record_number(session, supplier_id, previous, number, words, wanted.person.id)
     numbers = {"name": supplier.name, "before": previous, "number": number}
     action = "supplier.number_changed"
@@ -107,9 +108,11 @@ def prove(supplier_id: int, person: Person) -> None:
     with transaction() as session:
         change = newest_change(session, supplier_id)
         if change is None or cooling_until(session, supplier_id) is None:
-            raise Conflict("This number is not cooling off.")
+            raise Conflict(marked("This number is not cooling off."))
         if change.changed_by == person.id:
-            raise Forbidden("You changed this number yourself: another person has to make sure.")
+            raise Forbidden(
+                marked("You changed this number yourself: another person has to make sure.")
+            )
         change.proved_by, change.proved_at = person.id, now()
         supplier = session.get_one(Supplier, supplier_id)
         audit.record(

@@ -7,17 +7,20 @@ from collections.abc import Callable, Mapping
 
 from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
 from app.accounts.guard import require_person, staff_page
 from app.accounts.roles import May
 from app.core.errors import Conflict, LipaError
-from app.core.money import kes
+from app.core.money import Kes
 from app.core.reading import page_of
+from app.core.texts import said
 from app.disbursements import engine, listing
 from app.disbursements.models import Disbursement, Kind
 from app.disbursements.references import find as find_payout
 from app.disbursements.states import NOT_PAID
 from app.disbursements.view import again_key
+from app.languages import in_readers_language
 from app.limits import initiate_limit
 from app.suppliers import forms, numbers, payouts, service
 from app.suppliers.models import Supplier
@@ -67,7 +70,7 @@ def add_supplier() -> ResponseReturnValue:
         )
     except LipaError as refusal:
         return _new_page(request.form, refusal), refusal.status
-    flash(f"{supplier.name} is a supplier now.", "notice")
+    flash(_("%(name)s is a supplier now.", name=supplier.name), "notice")
     return redirect(_path(supplier), 303)
 
 
@@ -89,7 +92,7 @@ def change_supplier(supplier_id: str) -> ResponseReturnValue:
             email=details.email,
             notes=details.notes,
         )
-        return "Stored."
+        return _("Stored.")
 
     return _changed(supplier_id, "details", change)
 
@@ -100,8 +103,8 @@ def change_number(supplier_id: str) -> ResponseReturnValue:
     def change(found: Supplier) -> str:
         text, reason = request.form.get("mpesa_number", ""), request.form.get("reason", "")
         if numbers.change_number(found.id, text, reason, require_person()) is None:
-            return "This is the number already. Nothing was changed."
-        return "The number is changed. The other admins are shown the change."
+            return _("This is the number already. Nothing was changed.")
+        return _("The number is changed. The other admins are shown the change.")
 
     return _changed(supplier_id, "number", change)
 
@@ -111,7 +114,7 @@ def change_number(supplier_id: str) -> ResponseReturnValue:
 def prove_number(supplier_id: str) -> ResponseReturnValue:
     def prove(found: Supplier) -> str:
         numbers.prove(found.id, require_person())
-        return "The number counts as sure now, and your name stands beside it."
+        return _("The number counts as sure now, and your name stands beside it.")
 
     return _changed(supplier_id, "prove", prove)
 
@@ -122,7 +125,7 @@ def set_active(supplier_id: str) -> ResponseReturnValue:
     def change(found: Supplier) -> str:
         is_active = request.form.get("active") == "yes"
         service.change(found, require_person(), is_active=is_active)
-        return "Active: it can be paid." if is_active else "Retired: it is not paid any more."
+        return _("Active: it can be paid.") if is_active else _("Retired: it is not paid any more.")
 
     return _changed(supplier_id, "active", change)
 
@@ -166,7 +169,7 @@ def pay_again(ref: str) -> ResponseReturnValue:
             form_key=again_key(failed),
         )
     except LipaError as refusal:
-        flash(refusal.message, "error")
+        flash(in_readers_language(refusal.message), "error")
         return redirect(f"/admin/payouts/{find_payout(ref, Kind.PAYOUT).public_ref}", 303)
     return _sent(payout)
 
@@ -174,7 +177,13 @@ def pay_again(ref: str) -> ResponseReturnValue:
 def _unpaid(ref: str) -> Disbursement:
     found = find_payout(ref, Kind.PAYOUT)
     if found.status not in NOT_PAID:
-        raise Conflict(f"{found.public_ref} is {found.status}: it is not paid again.")
+        raise Conflict(
+            said(
+                "{payout} is {status}: it is not paid again.",
+                payout=found.public_ref,
+                status=said(found.status),
+            )
+        )
     return found
 
 
@@ -183,8 +192,12 @@ def _require_same(payout: Disbursement, supplier_uuid: str, amount_cents: int) -
     is_same = payout.supplier is not None and str(payout.supplier.uuid) == supplier_uuid
     if not is_same or payout.amount_cents != amount_cents:
         raise Conflict(
-            f"This form has made {payout.public_ref} already, {kes(payout.amount_cents)}. Nothing "
-            "more was paid. To pay more, open the page again."
+            said(
+                "This form has made {payout} already, {amount}. Nothing more was paid. To pay "
+                "more, open the page again.",
+                payout=payout.public_ref,
+                amount=Kes(payout.amount_cents),
+            )
         )
 
 

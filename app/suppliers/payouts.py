@@ -14,7 +14,8 @@ from app.audit import service as audit
 from app.core import idempotency
 from app.core.clock import nairobi
 from app.core.errors import AmountTooHigh, AmountTooLow, Conflict, InvalidAmount, ValidationError
-from app.core.money import CENTS, kes
+from app.core.money import CENTS, Kes, kes
+from app.core.texts import marked, said
 from app.disbursements import approvals
 from app.disbursements.models import Channel, Disbursement, Kind, new_token
 from app.disbursements.references import find, new_name, with_fresh_names
@@ -36,9 +37,9 @@ class PayoutTooHigh(AmountTooHigh):
 
     def __init__(self, maximum_shillings: int) -> None:
         super().__init__(maximum_shillings)
-        self.message = (
-            f"One payout is at most {kes(maximum_shillings * CENTS)}. Pay in parts, or have "
-            "PAYOUT_MAX_AMOUNT raised."
+        self.message = said(
+            "One payout is at most {amount}. Pay in parts, or have PAYOUT_MAX_AMOUNT raised.",
+            amount=Kes(maximum_shillings * CENTS),
         )
 
 
@@ -91,10 +92,14 @@ def require_payable(asked: Asked) -> None:
     """Raise what is wrong with a payout that somebody asks for."""
     most = settings().payout_max_amount
     if not asked.supplier.is_active:
-        raise Conflict(f"{asked.supplier.name} is not active. Activate the supplier first.")
+        raise Conflict(
+            said("{name} is not active. Activate the supplier first.", name=asked.supplier.name)
+        )
     if asked.amount_cents < LEAST_SHILLINGS * CENTS:
         raise AmountTooLow(
-            f"The least that M-Pesa pays out is KES {LEAST_SHILLINGS}.",
+            said(
+                "The least that M-Pesa pays out is {amount}.", amount=Kes(LEAST_SHILLINGS * CENTS)
+            ),
             details={"field": "amount", "minimum": LEAST_SHILLINGS},
         )
     if asked.amount_cents > most * CENTS:
@@ -103,7 +108,8 @@ def require_payable(asked: Asked) -> None:
         raise InvalidAmount
     if len(asked.notes) > MOST_NOTES:
         raise ValidationError(
-            f"Notes take {MOST_NOTES} characters at most.", details={"field": "notes"}
+            said("Notes take {most:,} characters at most.", most=MOST_NOTES),
+            details={"field": "notes"},
         )
 
 
@@ -126,7 +132,7 @@ def write_payout(
     )
     why = approval_reason(session, supplier, asked.amount_cents)
     if why is None and always_ask:
-        why = "it is part of a run"
+        why = marked("it is part of a run")
     name = new_name(Kind.PAYOUT)
     record = Disbursement(
         public_ref=name,
@@ -137,7 +143,7 @@ def write_payout(
         amount_cents=asked.amount_cents,
         msisdn=supplier.mpesa_number,
         channel=Channel.B2C,
-        channel_why="Payouts go by B2C.",
+        channel_why=marked("Payouts go by B2C."),
         reason=asked.notes or f"Payout {name}",
         asked_by=person_id,
         form_key=form_key,
@@ -145,7 +151,10 @@ def write_payout(
     )
     session.add(record)
     session.flush()
-    told = f"{kes(asked.amount_cents)} to {supplier.name}" + (f": {why}" if why else "")
+    amount, to = Kes(asked.amount_cents), supplier.name
+    told = said("{amount} to {name}", amount=amount, name=to)
+    if why is not None:
+        told = said("{amount} to {name}: {why}", amount=amount, name=to, why=why)
     note(session, record, "asked", "", record.status, f"person {person_id}", told)
     return record
 
@@ -154,10 +163,10 @@ def approval_reason(session: Session, supplier: Supplier, amount_cents: int) -> 
     """Say why a second admin has to agree to a payout; None when nobody has to."""
     limit = settings().payout_limit_shillings
     if limit is not None and amount_cents > limit * CENTS:
-        return f"it is above {kes(limit * CENTS)}"
+        return said("it is above {amount}", amount=Kes(limit * CENTS))
     until = cooling_until(session, supplier.id)
     if until is not None:
-        return f"the number changed lately, and cools off until {_moment(until)}"
+        return said("the number changed lately, and cools off until {until}", until=_moment(until))
     return None
 
 
@@ -178,7 +187,8 @@ def _payouts(status: str | None) -> Select[Disbursement]:
         return query
     if status not in list(OutStatus):
         raise ValidationError(
-            f"status must be one of {', '.join(OutStatus)}.", details={"field": "status"}
+            said("status must be one of {names}.", names=", ".join(OutStatus)),
+            details={"field": "status"},
         )
     return query.where(Disbursement.status == status)
 

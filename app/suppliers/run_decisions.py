@@ -12,6 +12,7 @@ from app.accounts.models import Person
 from app.audit import service as audit
 from app.core.clock import now
 from app.core.errors import Conflict, Forbidden, LipaError
+from app.core.texts import marked
 from app.core.unit_of_work import transaction
 from app.disbursements import approvals
 from app.disbursements.machine import locked, move, persistently
@@ -40,13 +41,13 @@ def approve(run: PayoutRun, person: Person) -> Outcome:
     run's maker, and Conflict when nothing waits or rows are still missing.
     """
     if run.made_by == person.id:
-        raise Forbidden("You asked for this run yourself: another person has to agree.")
+        raise Forbidden(marked("You asked for this run yourself: another person has to agree."))
     if run.written_at is None:
-        raise Conflict("Not every row of this run has been written yet.")
+        raise Conflict(marked("Not every row of this run has been written yet."))
     run_id = run.id
     waiting = _ids(run_id, OutStatus.AWAITING_APPROVAL)
     if not waiting:
-        raise Conflict("Nothing in this run waits for a yes.")
+        raise Conflict(marked("Nothing in this run waits for a yes."))
     reasons: dict[str, None] = {}
 
     def agree(session: Session, disbursement_id: int) -> bool:
@@ -79,7 +80,7 @@ def call_off(run: PayoutRun, person: Person, why: str) -> int:
     done = stop(run_id, words) if run.asked_at is not None else 0
     done += _in_batches(_ids(run_id, *UNSENT), cancel)
     if not done:
-        raise Conflict("Nothing of this run can be called off any more.")
+        raise Conflict(marked("Nothing of this run can be called off any more."))
     with transaction() as session:
         subject = f"run {session.get_one(PayoutRun, run_id).uuid}"
         audit.record(session, person, "run.called_off", subject, why=words, payouts=done)

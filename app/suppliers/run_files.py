@@ -9,8 +9,10 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 from app.core.errors import ValidationError
+from app.core.texts import marked, said
 
 #: A file of so many rows is shorter than this, unless its cells are stories.
 MOST_BYTES = 2 * 1024 * 1024
@@ -34,7 +36,7 @@ _HEADINGS = {
 }
 _FIELD_OF = {word: field for field, words in _HEADINGS.items() for word in words}
 _NAMING = frozenset({"supplier", "supplier_id", "name", "number"})
-_SAVE_AS = "Save it as “CSV UTF-8” in your spreadsheet, and choose that file."
+_SAVE_AS = marked("Save it as “CSV UTF-8” in your spreadsheet, and choose that file.")
 
 
 class UnreadableFile(ValidationError):
@@ -79,34 +81,43 @@ def read_file(data: bytes) -> Sheet:
     """Read a CSV of at most MOST_BYTES and MOST_ROWS. Raises UnreadableFile."""
     if len(data) > MOST_BYTES:
         raise UnreadableFile(
-            f"The file has {len(data) / 1024 / 1024:.1f} MB; {MOST_BYTES // 1024 // 1024} MB and "
-            f"{MOST_ROWS:,} payouts are the most. Split it into several files."
+            said(
+                "The file has {megabytes:.1f} MB; {most} MB and {rows:,} payouts are the most. "
+                "Split it into several files.",
+                megabytes=len(data) / 1024 / 1024,
+                most=MOST_BYTES // 1024 // 1024,
+                rows=MOST_ROWS,
+            )
         )
     text = _text(data)
     start = _after_excels_hint(text)
     delimiter, fields, unread = _heading(text[start:])
     lines = tuple(_lines(text[start:], delimiter, fields, first_row=2 if start else 1))
     if not lines:
-        raise UnreadableFile("Below its headings the file has no rows.")
+        raise UnreadableFile(marked("Below its headings the file has no rows."))
     return Sheet(lines, unread)
 
 
 def _text(data: bytes) -> str:
     if not data.strip():
-        raise UnreadableFile("The file is empty.")
+        raise UnreadableFile(marked("The file is empty."))
     if data.startswith(_WORKBOOKS):
-        raise UnreadableFile(f"This is a workbook and not a CSV. {_SAVE_AS}")
+        raise UnreadableFile(said("This is a workbook and not a CSV. {mend}", mend=_SAVE_AS))
     if data.startswith(_WIDE_MARKS):
-        raise UnreadableFile(f"The file is written in UTF-16. {_SAVE_AS}")
+        raise UnreadableFile(said("The file is written in UTF-16. {mend}", mend=_SAVE_AS))
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         row = data.count(b"\n", 0, error.start) + 1
         raise UnreadableFile(
-            f"Row {row} has a character that is not UTF-8, so names could be misread. {_SAVE_AS}"
+            said(
+                "Row {row} has a character that is not UTF-8, so names could be misread. {mend}",
+                row=row,
+                mend=_SAVE_AS,
+            )
         ) from error
     if "\x00" in text:
-        raise UnreadableFile(f"The file is not a text. {_SAVE_AS}")
+        raise UnreadableFile(said("The file is not a text. {mend}", mend=_SAVE_AS))
     return text
 
 
@@ -131,8 +142,10 @@ def _heading(text: str) -> tuple[str, list[str | None], tuple[str, ...]]:
             )
             return delimiter, fields, tuple(unread)
     raise UnreadableFile(
-        "The first row must hold the headings: amount, and supplier, supplier id, name or M-Pesa "
-        "number; notes too if you like. Commas, semicolons or tabs stand between them."
+        marked(
+            "The first row must hold the headings: amount, and supplier, supplier id, name or "
+            "M-Pesa number; notes too if you like. Commas, semicolons or tabs stand between them."
+        )
     )
 
 
@@ -149,8 +162,16 @@ def _require_once(fields: Sequence[str | None], names: Sequence[str]) -> None:
         alike = [name.strip() for name, found in zip(names, fields, strict=True) if found == field]
         if len(alike) > 1:
             raise UnreadableFile(
-                f"The columns {' and '.join(alike)} mean the same. Leave one of them out."
+                said(
+                    "The columns {names} mean the same. Leave one of them out.",
+                    names=reduce(both, alike),
+                )
             )
+
+
+def both(one: str, other: str) -> str:
+    """Tell two names in one sentence."""
+    return said("{one} and {other}", one=one, other=other)
 
 
 def _lines(
@@ -162,8 +183,11 @@ def _lines(
         count += not is_empty
         if count > MOST_ROWS or row > first_row + 2 * MOST_ROWS:
             raise UnreadableFile(
-                f"The file has more than {MOST_ROWS:,} rows. Split it into several files, and "
-                "leave no empty rows."
+                said(
+                    "The file has more than {rows:,} rows. Split it into several files, and leave "
+                    "no empty rows.",
+                    rows=MOST_ROWS,
+                )
             )
         if is_empty:
             continue
@@ -178,14 +202,14 @@ def _line(row: int, cells: Sequence[str], fields: Sequence[str | None], *, comma
     }
     problem = ""
     if any(cell.strip() for cell in cells[len(fields) :]):
-        problem = (
+        problem = marked(
             "It has more cells than there are headings. An amount with a comma in it is one; "
             "write 1500."
         )
     elif commas and _looks_cut(cells, fields.index("amount")):
-        problem = "Its amount seems to be cut in two by a comma. Write 1500 and not 1,500."
+        problem = marked("Its amount seems to be cut in two by a comma. Write 1500 and not 1,500.")
     elif any(len(cell) > MOST_CELL for cell in cells):
-        problem = f"A cell is longer than {MOST_CELL} characters."
+        problem = said("A cell is longer than {most:,} characters.", most=MOST_CELL)
     return Line(row, problem=problem, **named)
 
 
@@ -205,7 +229,10 @@ def _cells(text: str, delimiter: str, first_row: int = 1) -> Iterator[list[str]]
             row += 1
     except csv.Error as error:
         raise UnreadableFile(
-            f'Row {row} cannot be read: look for a quotation mark (") that is not closed.'
+            said(
+                'Row {row} cannot be read: look for a quotation mark (") that is not closed.',
+                row=row,
+            )
         ) from error
 
 

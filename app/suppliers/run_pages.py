@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
 from app.accounts.guard import require_person, staff_page
 from app.accounts.roles import May
 from app.core.errors import LipaError, ValidationError
 from app.core.reading import page_of
+from app.core.texts import marked
 from app.disbursements import listing
 from app.disbursements.models import Kind, PayoutRun
 from app.disbursements.states import OutStatus
+from app.languages import in_readers_language
 from app.limits import initiate_limit
 from app.suppliers import run_decisions, run_results, runs
 from app.suppliers.run_files import MOST_BYTES, MOST_ROWS
@@ -47,7 +50,7 @@ def upload() -> ResponseReturnValue:
     file = request.files.get("file")
     try:
         if file is None or not file.filename:
-            raise ValidationError("Choose a file first.")
+            raise ValidationError(marked("Choose a file first."))
         # One byte more than is taken says that there is more.
         run = runs.upload(file.filename, file.stream.read(MOST_READ_BYTES), require_person())
     except LipaError as refusal:
@@ -76,7 +79,7 @@ def ask(run_id: str) -> ResponseReturnValue:
     try:
         runs.ask(run, require_person(), ticks)
     except LipaError as refusal:
-        flash(refusal.message, "error")
+        flash(in_readers_language(refusal.message), "error")
     return redirect(path, 303)
 
 
@@ -87,9 +90,9 @@ def go_on(run_id: str) -> ResponseReturnValue:
     path = _path(run)
     try:
         write(run.id)
-        flash("Every row is written now.", "notice")
+        flash(_("Every row is written now."), "notice")
     except LipaError as refusal:
-        flash(refusal.message, "error")
+        flash(in_readers_language(refusal.message), "error")
     return redirect(path, 303)
 
 
@@ -102,12 +105,15 @@ def approve(run_id: str) -> ResponseReturnValue:
     try:
         outcome = run_decisions.approve(run, require_person())
         if outcome.done:
-            flash(f"Agreed to {outcome.done:,} payouts, with your name beside them.", "notice")
+            count = f"{outcome.done:,}"
+            told = _("Agreed to %(count)s payouts, with your name beside them.", count=count)
+            flash(told, "notice")
         if outcome.kept_back:
-            told = " ".join(outcome.reasons)
-            flash(f"{outcome.kept_back:,} payouts still wait for a yes. {told}", "error")
+            count = f"{outcome.kept_back:,}"
+            told = _("%(count)s payouts still wait for a yes.", count=count)
+            flash(" ".join((told, *map(in_readers_language, outcome.reasons))), "error")
     except LipaError as refusal:
-        flash(refusal.message, "error")
+        flash(in_readers_language(refusal.message), "error")
     return redirect(path, 303)
 
 
@@ -118,9 +124,10 @@ def call_off(run_id: str) -> ResponseReturnValue:
     path = _path(run)
     try:
         done = run_decisions.call_off(run, require_person(), request.form.get("why", ""))
-        flash(f"{done:,} payouts are called off. Nothing of them was sent.", "notice")
+        told = _("%(count)s payouts are called off. Nothing of them was sent.", count=f"{done:,}")
+        flash(told, "notice")
     except LipaError as refusal:
-        flash(refusal.message, "error")
+        flash(in_readers_language(refusal.message), "error")
     return redirect(path, 303)
 
 

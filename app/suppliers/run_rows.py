@@ -8,18 +8,19 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, reduce
 from uuid import UUID
 
 from sqlalchemy import select
 
-from app.core.money import CENTS, kes
+from app.core.money import CENTS, Kes
+from app.core.texts import marked, said
 from app.extensions import db
 from app.mpesa.phone import masked, msisdn
 from app.settings.service import settings
 from app.suppliers.models import Supplier
 from app.suppliers.payouts import LEAST_SHILLINGS, MOST_NOTES
-from app.suppliers.run_files import FORMULA_MARKS, Line
+from app.suppliers.run_files import FORMULA_MARKS, Line, both
 
 _WHOLE = re.compile(r"[0-9]{1,10}(\.0{1,2})?")
 _CENTS = re.compile(r"[0-9]{1,10}\.[0-9]{1,2}")
@@ -112,32 +113,43 @@ def _amount(text: str) -> tuple[int | None, str | None]:
         return None, _what_is_wrong(text)
     cents, most = int(text.partition(".")[0]) * CENTS, settings().payout_max_amount
     if cents < LEAST_SHILLINGS * CENTS:
-        return cents, f"{kes(cents)} is less than M-Pesa pays out, which is KES {LEAST_SHILLINGS}."
+        least = Kes(LEAST_SHILLINGS * CENTS)
+        return cents, said(
+            "{amount} is less than M-Pesa pays out, which is {least}.",
+            amount=Kes(cents),
+            least=least,
+        )
     if cents > most * CENTS:
-        return cents, f"{kes(cents)} is above {kes(most * CENTS)}, the most for one payout."
+        return cents, said(
+            "{amount} is above {most}, the most for one payout.",
+            amount=Kes(cents),
+            most=Kes(most * CENTS),
+        )
     return cents, None
 
 
 def _what_is_wrong(text: str) -> str:
     shown = text[:40]
     if not text:
-        return "The amount is missing."
+        return marked("The amount is missing.")
     if _CENTS.fullmatch(text):
-        return f"{shown} has cents, and M-Pesa pays whole shillings."
+        return said("{amount} has cents, and M-Pesa pays whole shillings.", amount=shown)
     if _GROUPED.fullmatch(text):
-        return f"{shown} can be read in two ways. Write digits only, such as 1500."
-    return f"The amount {shown} is not a number of shillings, such as 1500."
+        return said(
+            "{amount} can be read in two ways. Write digits only, such as 1500.", amount=shown
+        )
+    return said("The amount {amount} is not a number of shillings, such as 1500.", amount=shown)
 
 
 def _text_problems(line: Line) -> list[str]:
     problems = [line.problem] if line.problem else []
     cells = (line.supplier, line.supplier_id, line.name, line.notes)
     if any(cell.startswith(FORMULA_MARKS) for cell in cells):
-        problems.append("A cell begins like a formula (=, +, - or @). Take that mark away.")
+        problems.append(marked("A cell begins like a formula (=, +, - or @). Take that mark away."))
     if not all(cell.isprintable() for cell in (*cells, line.number)):
-        problems.append("A cell has a character that cannot be seen. Type it anew.")
+        problems.append(marked("A cell has a character that cannot be seen. Type it anew."))
     if len(line.notes) > MOST_NOTES:
-        problems.append(f"Notes take {MOST_NOTES} characters at most.")
+        problems.append(said("Notes take {most:,} characters at most.", most=MOST_NOTES))
     return problems
 
 
@@ -169,27 +181,30 @@ class _Register:
         named = self._named(line)
         empty = next((label for label, found in named if not found), None)
         if empty is not None:
-            return None, [f"There is no supplier {empty}."]
+            return None, [said("There is no supplier {named}.", named=empty)]
         if not named:
             return self._by_number_alone(line.number)
         common = set.intersection(*(set(found) for _label, found in named))
         if not common:
-            told = " and ".join(label for label, _found in named)
-            return None, [f"The supplier {told} is not one and the same."]
+            labels = (label for label, _found in named)
+            told = reduce(both, labels)
+            return None, [said("The supplier {named} is not one and the same.", named=told)]
         return _with_number(common, line.number)
 
     def _named(self, line: Line) -> list[tuple[str, list[Known]]]:
         """Return for each way in which a row names a supplier whom it may mean."""
-        named = []
+        named: list[tuple[str, list[Known]]] = []
         if line.supplier_id:
-            named.append((f"with the id {line.supplier_id[:40]}", self._by_id(line.supplier_id)))
+            label = said("with the id {id}", id=line.supplier_id[:40])
+            named.append((label, self._by_id(line.supplier_id)))
         if line.name:
-            named.append((f"called {line.name[:60]}", self.by_name.get(_folded(line.name), [])))
+            label = said("called {name}", name=line.name[:60])
+            named.append((label, self.by_name.get(_folded(line.name), [])))
         if line.supplier:
             number = msisdn(line.supplier)
-            label = (
-                f"with the number {masked(number)}" if number else f"called {line.supplier[:60]}"
-            )
+            label = said("called {name}", name=line.supplier[:60])
+            if number:
+                label = said("with the number {number}", number=masked(number))
             named.append((label, self._by_any(line.supplier, number)))
         return named
 
@@ -209,12 +224,12 @@ class _Register:
 
     def _by_number_alone(self, text: str) -> tuple[Known | None, list[str]]:
         if not text:
-            return None, ["It names no supplier."]
+            return None, [marked("It names no supplier.")]
         number = msisdn(text)
         if number is None:
             return None, [_bad_number(text)]
         if not self.by_number.get(number):
-            return None, [f"No supplier has the number {masked(number)}."]
+            return None, [said("No supplier has the number {number}.", number=masked(number))]
         return _one_of(set(self.by_number[number]))
 
     def _add(self, known: Known) -> None:
@@ -234,9 +249,17 @@ def _with_number(found: set[Known], text: str) -> tuple[Known | None, list[str]]
         return _one_of(fitting)
     on_file = sorted({masked(known.number) for known in found})
     return None, [
-        f"The number {masked(number)} is not the one on file, {' or '.join(on_file)}. Mend the "
-        "file, or change the number on the supplier's page."
+        said(
+            "The number {number} is not the one on file, {on_file}. Mend the file, or change the "
+            "number on the supplier's page.",
+            number=masked(number),
+            on_file=reduce(_either, on_file),
+        )
     ]
+
+
+def _either(one: str, other: str) -> str:
+    return said("{one} or {other}", one=one, other=other)
 
 
 def _one_of(found: set[Known]) -> tuple[Known | None, list[str]]:
@@ -244,14 +267,14 @@ def _one_of(found: set[Known]) -> tuple[Known | None, list[str]]:
     if len(active) == 1:
         return active[0], []
     if not active:
-        return None, [f"{next(iter(found)).name} is not active any more."]
-    return None, [f"{len(active)} suppliers fit. Name it by its id too."]
+        return None, [said("{name} is not active any more.", name=next(iter(found)).name)]
+    return None, [said("{count} suppliers fit. Name it by its id too.", count=len(active))]
 
 
 def _bad_number(text: str) -> str:
     if _SHORTENED.fullmatch(text):
-        return "The spreadsheet has shortened the number. Format its column as text."
-    return "The number is not a Kenyan mobile number, such as 0712345678."
+        return marked("The spreadsheet has shortened the number. Format its column as text.")
+    return marked("The number is not a Kenyan mobile number, such as 0712345678.")
 
 
 def _texts(line: Line) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.core.clock import now
 from app.core.errors import Conflict, LipaError
+from app.core.texts import marked, said
 from app.core.unit_of_work import after_commit, transaction
 from app.disbursements.models import Disbursement, PayoutRun
 from app.disbursements.signals import turn_wanted
@@ -39,7 +40,7 @@ def write(run_id: int) -> None:
     """
     run = db.session.get_one(PayoutRun, run_id, populate_existing=True)
     if run.asked_at is None:
-        raise Conflict("Nobody has asked for this run yet.")
+        raise Conflict(marked("Nobody has asked for this run yet."))
     maker = _Maker(run_id, run.made_by, always_ask=run.approval_why is not None)
     sheet = [dict(row) for row in run.sheet]
     meant = [row for row in sheet if not row["left_out"]]
@@ -67,7 +68,7 @@ def stop(run_id: int, why: str) -> int:
         written = _written(session, [key_of(run_id, row) for row in meant])
         stopped = [row for row in meant if key_of(run_id, row) not in written]
         for row in stopped:
-            row["left_out"] = f"Called off: {why}"
+            row["left_out"] = said("Called off: {why}", why=why)
         _close(session, run_id, sheet)
     return len(stopped)
 
@@ -97,7 +98,7 @@ class _Maker:
                 return refusal.message
             _wake(record)
             return None
-        raise Conflict("Too many payouts at this very moment. Go on in a second.")
+        raise Conflict(marked("Too many payouts at this very moment. Go on in a second."))
 
     def _record(self, session: Session, row: dict[str, Any]) -> Disbursement:
         record = write_payout(
@@ -109,7 +110,7 @@ class _Maker:
             always_ask=self.always_ask,
         )
         if record.msisdn != row["msisdn"]:
-            raise Conflict("The supplier's number has changed since this was asked for.")
+            raise Conflict(marked("The supplier's number has changed since this was asked for."))
         return record
 
 

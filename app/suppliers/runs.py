@@ -19,8 +19,9 @@ from app.accounts.models import Person
 from app.audit import service as audit
 from app.core.clock import now
 from app.core.errors import Conflict, Forbidden, NotFound, ValidationError
-from app.core.money import CENTS, kes
+from app.core.money import CENTS, Kes, kes
 from app.core.statements import rows_changed
+from app.core.texts import marked, said
 from app.core.unit_of_work import transaction
 from app.disbursements.models import PayoutRun
 from app.extensions import db
@@ -84,10 +85,10 @@ def find(ref: str) -> PayoutRun:
     try:
         query = select(PayoutRun).where(PayoutRun.uuid == UUID(ref))
     except ValueError:
-        raise NotFound("There is no such run.") from None
+        raise NotFound(marked("There is no such run.")) from None
     run = db.session.scalar(query.execution_options(populate_existing=True))
     if run is None:
-        raise NotFound("There is no such run. Old drafts make room for new ones.")
+        raise NotFound(marked("There is no such run. Old drafts make room for new ones."))
     return run
 
 
@@ -116,7 +117,7 @@ def ask(run: PayoutRun, person: Person, ticks: Ticks) -> None:
     preview, and ValidationError where the preview asks for a tick that is not there.
     """
     if run.made_by != person.id:
-        raise Forbidden("Another admin has read this file in, and they ask for it.")
+        raise Forbidden(marked("Another admin has read this file in, and they ask for it."))
     run_id = run.id
     if run.asked_at is None:
         seen = preview(run)
@@ -128,18 +129,22 @@ def ask(run: PayoutRun, person: Person, ticks: Ticks) -> None:
 def _require_ticks(seen: Preview, ticks: Ticks) -> None:
     judgement = seen.judgement
     if not judgement.payable:
-        raise ValidationError("No row of this file can be paid.")
+        raise ValidationError(marked("No row of this file can be paid."))
     if judgement.seal != ticks.seal:
-        raise Conflict("Something has changed since you looked. Look at the rows again.")
+        raise Conflict(marked("Something has changed since you looked. Look at the rows again."))
     if judgement.wrong and not ticks.leave_out:
-        raise ValidationError("Mend the rows with problems, or tick that they are left out.")
+        raise ValidationError(
+            marked("Mend the rows with problems, or tick that they are left out.")
+        )
     if judgement.repeated and not ticks.repeated:
-        raise ValidationError("Tick that the rows which repeat a payment are meant.")
+        raise ValidationError(marked("Tick that the rows which repeat a payment are meant."))
     if seen.earlier and not ticks.again:
         raise ValidationError(_SAME_ROWS)
 
 
-_SAME_ROWS = "The same rows have been asked for before. Tick that they are to be paid again."
+_SAME_ROWS = marked(
+    "The same rows have been asked for before. Tick that they are to be paid again."
+)
 
 
 def _claim(run_id: int, digest: str, seen: Preview, ticks: Ticks, person: Person) -> None:
@@ -185,10 +190,14 @@ def _asked_earlier(run: PayoutRun) -> Sequence[PayoutRun]:
 def _approval_why(judgement: Judgement) -> str | None:
     limit = settings().payout_limit_shillings
     if limit is not None and judgement.total_cents > limit * CENTS:
-        return f"its total of {kes(judgement.total_cents)} is above {kes(limit * CENTS)}"
+        return said(
+            "its total of {total} is above {limit}",
+            total=Kes(judgement.total_cents),
+            limit=Kes(limit * CENTS),
+        )
     cooling = _cooling(judgement)
     if cooling:
-        return f"numbers that changed lately are among those it pays ({cooling})"
+        return said("numbers that changed lately are among those it pays ({count})", count=cooling)
     return None
 
 

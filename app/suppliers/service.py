@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models import Person
 from app.audit import service as audit
 from app.core.errors import NotFound, ValidationError
+from app.core.texts import marked, said
 from app.core.unit_of_work import transaction
 from app.extensions import db
 from app.suppliers.models import Supplier
@@ -90,10 +91,10 @@ def find(ref: object, session: Session | None = None) -> Supplier:
         try:
             query = query.where(Supplier.uuid == UUID(text))
         except ValueError:
-            raise NotFound("There is no such supplier.") from None
+            raise NotFound(marked("There is no such supplier.")) from None
     found = (session or db.session).scalar(query)
     if found is None:
-        raise NotFound("There is no such supplier.")
+        raise NotFound(marked("There is no such supplier."))
     return found
 
 
@@ -125,6 +126,7 @@ def _name(text: str) -> str:
     name = " ".join(text.split())
     if not name or len(name) > MOST_NAME or not name.isprintable():
         raise ValidationError(
-            f"Give the supplier's name, in 1 to {MOST_NAME} characters.", details={"field": "name"}
+            said("Give the supplier's name, in 1 to {most} characters.", most=MOST_NAME),
+            details={"field": "name"},
         )
     return name

@@ -14,6 +14,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
 from app.core.errors import ValidationError
+from app.core.texts import marked, said
 
 MOST_CHARACTERS = 500
 PORTS = (443, 8443)
@@ -67,14 +68,18 @@ def read(address: str, *, local_allowed: bool) -> Target:
     ``local_allowed`` lets ``http://127.0.0.1`` through, which only a shop with the simulator may.
     """
     if len(address) > MOST_CHARACTERS or not _PLAIN.fullmatch(address):
-        raise NotAllowed(f"An address has {MOST_CHARACTERS} plain characters at most, no spaces.")
+        raise NotAllowed(
+            said("An address has {most} plain characters at most, no spaces.", most=MOST_CHARACTERS)
+        )
     try:
         parts = urlsplit(address)
         host, port = parts.hostname or "", parts.port
     except ValueError as error:
-        raise NotAllowed("That is not a whole address, such as https://erp.example/lipa") from error
+        raise NotAllowed(
+            marked("That is not a whole address, such as https://erp.example/lipa")
+        ) from error
     if parts.username is not None or parts.password is not None or parts.fragment:
-        raise NotAllowed("An address has no user name, no password and no #.")
+        raise NotAllowed(marked("An address has no user name, no password and no #."))
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if local_allowed and parts.scheme == "http" and host == LOOPBACK:
         return Target("http", host, port or 80, path, is_local=True)
@@ -84,14 +89,16 @@ def read(address: str, *, local_allowed: bool) -> Target:
 
 def _require_https(parts: SplitResult, host: str, port: int | None) -> None:
     if parts.scheme != "https":
-        raise NotAllowed("An address begins with https://")
+        raise NotAllowed(marked("An address begins with https://"))
     if port not in (None, *PORTS):
-        raise NotAllowed(f"An address has one of the ports {', '.join(map(str, PORTS))}.")
+        raise NotAllowed(
+            said("An address has one of the ports {ports}.", ports=", ".join(map(str, PORTS)))
+        )
     literal = _literal(host)
     if literal is not None:
         require_public(literal)
     elif not _HOST.fullmatch(host):
-        raise NotAllowed("That is not a host's name. Write an international one as xn--…")
+        raise NotAllowed(marked("That is not a host's name. Write an international one as xn--…"))
 
 
 def resolve(target: Target) -> str:
@@ -111,7 +118,12 @@ def resolve(target: Target) -> str:
 def require_public(address: Address) -> None:
     """Raise NotAllowed for an address that is not the internet's."""
     if not is_public(address):
-        raise NotAllowed(f"{address} is not an address of the internet. Nothing is sent there.")
+        raise NotAllowed(
+            said(
+                "{address} is not an address of the internet. Nothing is sent there.",
+                address=str(address),
+            )
+        )
 
 
 def is_public(address: Address) -> bool:

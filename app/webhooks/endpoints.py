@@ -13,6 +13,7 @@ from app.core.clock import now
 from app.core.errors import Conflict, NotFound, ValidationError
 from app.core.limiting import spend
 from app.core.statements import rows_changed
+from app.core.texts import marked, said
 from app.core.unit_of_work import transaction
 from app.extensions import db
 from app.settings.service import settings
@@ -67,7 +68,7 @@ def find(endpoint_id: int) -> Endpoint:
     """Return an endpoint. Raises NotFound for one that never was or is removed."""
     found = db.session.get(Endpoint, endpoint_id)
     if found is None or found.removed_at is not None:
-        raise NotFound("There is no such endpoint.")
+        raise NotFound(marked("There is no such endpoint."))
     return found
 
 
@@ -79,7 +80,7 @@ def add(address: str, events: list[str], person: Person) -> tuple[Endpoint, str]
     address = address.strip()
     target, chosen = target_of(address), [kind for kind in CHOICES if kind in events]
     if not chosen:
-        raise ValidationError("Choose at least one thing that it is told of.")
+        raise ValidationError(marked("Choose at least one thing that it is told of."))
     secret = new_secret()
     endpoint = Endpoint(address=address, events=chosen, secret=sealed(secret), created_by=person.id)
     with transaction() as session:
@@ -126,7 +127,7 @@ def remove(endpoint_id: int, person: Person) -> None:
         session.execute(
             update(Delivery)
             .where(*waiting)
-            .values(state=DeliveryState.GIVEN_UP, problem="the endpoint was removed")
+            .values(state=DeliveryState.GIVEN_UP, problem=marked("the endpoint was removed"))
         )
         _audit(session, person, "removed", endpoint_id)
 
@@ -134,7 +135,7 @@ def remove(endpoint_id: int, person: Person) -> None:
 def send_test(endpoint_id: int, person: Person) -> None:
     """Write an event that says nothing, for this endpoint only. Raises Conflict after too many."""
     if not spend("10/minute", "webhook-test", str(endpoint_id)):
-        raise Conflict("That was ten tests within a minute. Wait a little.")
+        raise Conflict(marked("That was ten tests within a minute. Wait a little."))
     with transaction() as session:
         endpoint = _locked(session, endpoint_id)
         write(session, TEST, {"sent_by": person.name}, [endpoint])
@@ -177,9 +178,11 @@ def _require_room(session: Session, address: str) -> None:
     query = select(Endpoint.address).where(Endpoint.removed_at.is_(None))
     present = session.scalars(query).all()
     if address in present:
-        raise Conflict("This address is told already.")
+        raise Conflict(marked("This address is told already."))
     if len(present) >= MOST_ENDPOINTS:
-        raise Conflict(f"A shop has {MOST_ENDPOINTS} endpoints at most. Remove one first.")
+        raise Conflict(
+            said("A shop has {most} endpoints at most. Remove one first.", most=MOST_ENDPOINTS)
+        )
 
 
 def _locked(session: Session, endpoint_id: int) -> Endpoint:
@@ -187,7 +190,7 @@ def _locked(session: Session, endpoint_id: int) -> Endpoint:
     query = query.with_for_update().execution_options(populate_existing=True)
     found = session.scalars(query).first()
     if found is None:
-        raise NotFound("There is no such endpoint.")
+        raise NotFound(marked("There is no such endpoint."))
     return found
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from app.core import outbox
 from app.core.clock import iso_seconds, now
 from app.core.money import shillings_number
+from app.core.texts import marked
 from app.core.unit_of_work import after_commit
 from app.disbursements.machine import PAYOUT_UPDATE
 from app.disbursements.models import Disbursement
@@ -27,17 +28,17 @@ from app.webhooks.signals import delivery_staged
 
 #: What an endpoint can ask to be told of, with words for people. ``.*`` stands for all of them.
 CHOICES = {
-    "payment.completed": "A payment came in",
-    "payment.failed": "A payment failed",
-    "payment.cancelled": "A payer cancelled",
-    "payment.expired": "A prompt ran out",
-    "payment.review": "Money came that a person has to look at",
-    "payment.corrected": "A receipt or an amount became known later",
-    "order.paid_by_hand": "An order was paid by hand, at the paybill",
-    "order.money_by_hand": "Money came by hand that does not pay its order",
-    "refund.*": "Whatever becomes of a refund",
-    "payout.*": "Whatever becomes of a payout",
-    "alert.*": "An alert opens or closes",
+    "payment.completed": marked("A payment came in"),
+    "payment.failed": marked("A payment failed"),
+    "payment.cancelled": marked("A payer cancelled"),
+    "payment.expired": marked("A prompt ran out"),
+    "payment.review": marked("Money came that a person has to look at"),
+    "payment.corrected": marked("A receipt or an amount became known later"),
+    "order.paid_by_hand": marked("An order was paid by hand, at the paybill"),
+    "order.money_by_hand": marked("Money came by hand that does not pay its order"),
+    "refund.*": marked("Whatever becomes of a refund"),
+    "payout.*": marked("Whatever becomes of a payout"),
+    "alert.*": marked("An alert opens or closes"),
 }
 TEST = "webhook.test"
 

@@ -6,11 +6,14 @@ from collections.abc import Callable
 
 from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from app.accounts.guard import require_person, staff_page
 from app.accounts.roles import May
 from app.core.errors import LipaError
 from app.core.reading import MAX_ID
+from app.languages import in_readers_language
 from app.webhooks import endpoints
 from app.webhooks.delivery import MOST_TRIES
 from app.webhooks.events import CHOICES
@@ -53,7 +56,7 @@ def rotate(endpoint_id: int) -> ResponseReturnValue:
     try:
         secret = endpoints.rotate(endpoint_id, require_person())
     except LipaError as refusal:
-        flash(refusal.message, "error")
+        flash(in_readers_language(refusal.message), "error")
         return redirect(_path(endpoint_id), 303)
     return _one(endpoint_id, secret=secret)
 
@@ -63,9 +66,9 @@ def rotate(endpoint_id: int) -> ResponseReturnValue:
 def pause(endpoint_id: int) -> ResponseReturnValue:
     if request.form.get("paused") == "yes":
         endpoints.pause(endpoint_id, require_person())
-        return _back(endpoint_id, "Paused: what happens is kept, and sent once it goes on.")
+        return _back(endpoint_id, _("Paused: what happens is kept, and sent once it goes on."))
     endpoints.resume(endpoint_id, require_person())
-    return _back(endpoint_id, "It goes on.")
+    return _back(endpoint_id, _("It goes on."))
 
 
 @webhook_pages.post("/<int:endpoint_id>/test")
@@ -73,7 +76,7 @@ def pause(endpoint_id: int) -> ResponseReturnValue:
 def test(endpoint_id: int) -> ResponseReturnValue:
     def send() -> str:
         endpoints.send_test(endpoint_id, require_person())
-        return "A test is on its way. Load the page again to see what came of it."
+        return _("A test is on its way. Load the page again to see what came of it.")
 
     return _done(endpoint_id, send)
 
@@ -87,9 +90,11 @@ def deliver_again(endpoint_id: int) -> ResponseReturnValue:
         named = request.form.get("delivery", "")
         one = int(named) if named.isascii() and named.isdigit() and len(named) < 19 else None
         if named and one is None:
-            return "There is no such delivery."
+            return _("There is no such delivery.")
         count = endpoints.deliver_again(endpoint_id, require_person(), one)
-        return f"{count} {'delivery is' if count == 1 else 'deliveries are'} tried again."
+        return ngettext(
+            "%(num)s delivery is tried again.", "%(num)s deliveries are tried again.", count
+        )
 
     return _done(endpoint_id, again)
 
@@ -98,7 +103,7 @@ def deliver_again(endpoint_id: int) -> ResponseReturnValue:
 @staff_page(May.SET_UP)
 def remove(endpoint_id: int) -> ResponseReturnValue:
     endpoints.remove(endpoint_id, require_person())
-    flash("Removed. It is told nothing more.", "notice")
+    flash(_("Removed. It is told nothing more."), "notice")
     return redirect(ROOM, 303)
 
 
@@ -139,7 +144,7 @@ def _done(endpoint_id: int, deed: Callable[[], str]) -> ResponseReturnValue:
     try:
         return _back(endpoint_id, deed())
     except LipaError as refusal:
-        flash(refusal.message, "error")
+        flash(in_readers_language(refusal.message), "error")
         return redirect(_path(endpoint_id), 303)
 
 

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 
 from certifi import where as trusted_authorities
 
+from app.core.texts import marked, said
 from app.webhooks.addresses import NotAllowed, Target, resolve
 
 #: From the first byte to the last, however slowly the other side sends.
 SECONDS = 5.0
 MOST_CHARACTERS = 200
 _MOST_BYTES = 4 * MOST_CHARACTERS
+_SILENCE = said("no answer within {seconds} seconds", seconds=int(SECONDS))
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,13 @@ def post(target: Target, body: bytes, headers: dict[str, str]) -> Outcome:
         return Outcome(took_ms(), problem=error.message)
     except (OSError, http.client.HTTPException, UnicodeError) as error:
         late = time.monotonic() - began >= SECONDS
-        told = f"no answer within {SECONDS:.0f} seconds" if late else _words(error)
+        told = (
+            said("no answer within {seconds} seconds", seconds=int(SECONDS))
+            if late
+            else _words(error)
+        )
         return Outcome(took_ms(), problem=told)
-    problem = "redirects are not followed" if 300 <= status < 400 else None
+    problem = marked("redirects are not followed") if 300 <= status < 400 else None
     return Outcome(took_ms(), status, answer, problem)
 
 
@@ -96,7 +102,7 @@ class _Wire:
 
 def _words(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not good: {error.verify_message}"[:200]
+        return said("its certificate is not good: {why}", why=error.verify_message[:160])
     if isinstance(error, socket.gaierror):
-        return "its name is not known"
-    return f"it could not be reached ({type(error).__name__})"
+        return marked("its name is not known")
+    return said("it could not be reached ({why})", why=type(error).__name__)

@@ -5,35 +5,20 @@
  * enough. Without this script the same forms work, and the order page says the same words.
  */
 import { ws, WebSocketMessageType } from "./payments.js";
-import { postForm, postJson, Refused, serverNow, SignedOut } from "./shop_api.js";
+import { markOf, secondsLeft, viewOf } from "./order_state.js";
+import { getJson, postForm, postJson, Refused, SignedOut } from "./shop_api.js";
 import { PaymentView } from "./payment_view.js";
 
-const INITIATE = "/api/payments/mpesa/initiate";
 const QUERY = "/api/payments/mpesa/query";
 /** Starting a prompt waits for M-Pesa; a poll reads the shop's own record. */
 const START_LIMIT_SECONDS = 30;
 const POLL_LIMIT_SECONDS = 10;
 const SUCCESS_PAUSE_MS = 2000;
+/** How often an order that waits for money is looked at, and how many times at most. */
+const WATCH_SECONDS = 10;
+const MOST_LOOKS = 360;
 const DEFAULT_PROMPT_SECONDS = 60;
 const UNPAID_ENDS = ["failed", "cancelled", "expired"];
-
-/** Name the view for an answer's data, be it an order's state or a query's answer. */
-function viewOf(data) {
-  const word = data.state || data.status;
-  if (word === "paid" || word === "completed") return "completed";
-  if (data.live || word === "waiting" || word === "unconfirmed") return "waiting";
-  if (word === "review" || data.reason === "review") return "review";
-  if (data.can_pay || data.can_retry) return "failed";
-  if (word !== "pending") return "closed";
-  // Not live, not to be paid again and not ended: a person is looking at it.
-  return data.live === false ? "review" : "waiting";
-}
-
-/** Count by the server's own figure, or by its clock: a phone's clock is often minutes off. */
-function secondsLeft(data) {
-  if (typeof data.seconds_left === "number") return data.seconds_left;
-  return (Date.parse(data.prompt_expires_at) - serverNow()) / 1000;
-}
 
 class PaymentFollower {
   constructor(dialog) {
@@ -42,9 +27,12 @@ class PaymentFollower {
     this.isBusy = false;
     this.isEnded = true;
     this.pollTimer = null;
+    this.watchTimer = null;
+    this.looksLeft = MOST_LOOKS;
+    this.mark = null;
     this.pollSeconds = Number(dialog.dataset.pollSeconds);
     this.pollLimit = Number(dialog.dataset.pollLimit);
-    this.isOrderPage = Boolean(dialog.dataset.orderId);
+    this.isOrderPage = Boolean(dialog.dataset.orderUrl);
     this.listenToDialog();
     if (this.isOrderPage) this.adoptOrder(dialog.dataset);
   }
@@ -64,6 +52,13 @@ class PaymentFollower {
       event.preventDefault();
       this.send(() => this.requestRetry());
     });
+    on("asking", "submit", (event) => {
+      event.preventDefault();
+      this.stopAsking(event.target);
+    });
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden && this.watchTimer) this.look();
+    });
     window.addEventListener("offline", () => this.view.showOffline(!this.isEnded));
     window.addEventListener("online", () => this.view.showOffline(false));
   }
@@ -79,14 +74,26 @@ class PaymentFollower {
   }
 
   requestRetry() {
-    const body = { order_id: this.orderId, phone_number: this.view.phone.value };
-    return postJson(INITIATE, body, START_LIMIT_SECONDS);
+    const form = this.view.part("retry");
+    form.action = `${this.orderUrl}/pay`;
+    return postForm(form, START_LIMIT_SECONDS);
+  }
+
+  async stopAsking(form) {
+    form.action = `${this.orderUrl}/stop-asking`;
+    try {
+      this.view.showAsking((await postForm(form, POLL_LIMIT_SECONDS)).again_seconds);
+    } catch (error) {
+      console.error("The shop could not be told:", error);
+      if (error instanceof SignedOut) this.showSignedOut();
+    }
   }
 
   async send(request) {
     if (this.isBusy) return;
     this.isBusy = true;
     this.lastRequest = request;
+    this.stopWatching();
     this.view.show("sending");
     try {
       this.follow(await request());
@@ -101,12 +108,16 @@ class PaymentFollower {
     console.error("The payment could not be started:", error);
     if (error instanceof SignedOut) return this.showSignedOut();
     if (!(error instanceof Refused)) return this.view.show("unreached");
-    if (error.details.order_id) this.adoptOrder(error.details);
-    if (!this.orderId) return this.refuse(error);
-    if (["ORDER_ALREADY_PAID", "PAYMENT_IN_PROGRESS"].includes(error.code)) {
+    if (error.details.order_url) this.adoptOrder(error.details);
+    if (!this.orderUrl) return this.refuse(error);
+    const isOfThisOrder = error.details.reason !== "phone_busy";
+    if (["ORDER_ALREADY_PAID", "PAYMENT_IN_PROGRESS"].includes(error.code) && isOfThisOrder) {
       return this.follow({ live: true, message: error.message });
     }
-    return this.view.show("failed", { message: error.message });
+    this.view.show("failed", { message: error.message });
+    // The words of the refusal stay: what stands in the books is only noted.
+    this.mark = null;
+    this.watch(0);
   }
 
   /** No order was made: say why, and let a page that has gone stale be made anew. */
@@ -120,9 +131,9 @@ class PaymentFollower {
   }
 
   showSignedOut() {
-    const next = this.orderId ? `/orders/${this.orderId}` : location.pathname;
+    const next = this.orderUrl || location.pathname;
     this.view.link("sign-in", `/sign-in?next=${encodeURIComponent(next)}`);
-    const words = this.orderId ? "signed-out" : "signed-out-early";
+    const words = this.orderUrl ? "signed-out" : "signed-out-early";
     this.finish("signed-out", { message: this.view.words(words, "message") });
     this.view.open();
   }
@@ -135,10 +146,14 @@ class PaymentFollower {
     this.orderUrl = names.order_url || names.orderUrl;
     this.successUrl = names.success_url || names.successUrl;
     this.view.link("success", this.successUrl);
+    this.view.ladder.address = this.orderUrl;
+    // Whoever loads the page again, or comes back to it, finds the order and not an empty cart.
+    if (!this.isOrderPage) history.replaceState(null, "", this.orderUrl);
   }
 
   follow(data) {
     if (data.order_url) this.adoptOrder(data);
+    this.stopWatching();
     this.transactionId = data.transaction_id;
     this.pollsLeft = this.pollLimit;
     this.isEnded = false;
@@ -149,7 +164,8 @@ class PaymentFollower {
   }
 
   listenForNews() {
-    if (this.stopListening) return;
+    // Who comes by a link has no name that the server would send news to.
+    if (this.stopListening || !this.orderId) return;
     this.stopListening = ws.subscribe(WebSocketMessageType.PAYMENT_UPDATE, (update) =>
       this.hear(update)
     );
@@ -180,17 +196,16 @@ class PaymentFollower {
     if (update.order_id !== this.orderId) return;
     if (update.status === "completed") return this.succeed(update.receipt);
     const isOther = this.transactionId && update.transaction_id !== this.transactionId;
+    if (this.isEnded && this.watchTimer) this.look();
     if (this.isEnded || this.isBusy || isOther) return;
     if (UNPAID_ENDS.includes(update.status)) this.showUnpaidEnd(update);
     if (update.status === "review") this.finish("review");
   }
 
-  /** Show the end at once in general words, then ask once for the server's exact ones. */
+  /** Show the end at once in general words; the watch then asks for the exact ones. */
   showUnpaidEnd(update) {
     const words = (kind) => this.view.words(update.status, kind);
     this.finish("failed", { title: words("title"), message: words("message") });
-    const isExact = (data) => data.title && !this.isBusy && viewOf(data) !== "waiting";
-    this.query().then((data) => isExact(data) && this.take(data), console.error);
   }
 
   succeed(receipt, words) {
@@ -207,19 +222,26 @@ class PaymentFollower {
   finish(view, words) {
     this.end();
     this.view.show(view, words);
+    if (view === "failed") this.watchAfter(words);
     if (view !== "signed-out") this.refreshPage();
   }
 
   end() {
     this.isEnded = true;
     clearTimeout(this.pollTimer);
+    this.stopWatching();
     this.view.showOffline(false);
   }
 
   // Polling: the second string.
 
   query() {
+    if (!this.orderId) return this.state();
     return postJson(QUERY, { order_id: this.orderId }, POLL_LIMIT_SECONDS);
+  }
+
+  state() {
+    return getJson(`${this.orderUrl}/state`, POLL_LIMIT_SECONDS);
   }
 
   schedulePoll(seconds) {
@@ -255,12 +277,63 @@ class PaymentFollower {
     this.isBusy = false;
   }
 
+  // Watching: an order that waits for money may be paid by another way, or on another device.
+
+  /** Watch on after an unpaid end; words that are not the page's own are asked for at once. */
+  watchAfter(words) {
+    const isExact = "can_pay" in words;
+    this.mark = isExact ? markOf(words) : "";
+    this.view.showAsking(words.again_seconds);
+    this.watch(isExact ? WATCH_SECONDS : 0);
+  }
+
+  watch(seconds = WATCH_SECONDS) {
+    this.stopWatching();
+    if (this.looksLeft <= 0) return;
+    this.watchTimer = setTimeout(async () => {
+      if (!document.hidden) await this.look();
+      if (this.watchTimer) this.watch();
+    }, seconds * 1000);
+  }
+
+  stopWatching() {
+    clearTimeout(this.watchTimer);
+    this.watchTimer = null;
+  }
+
+  async look() {
+    this.looksLeft -= 1;
+    try {
+      const data = await this.state();
+      this.view.showOffline(false);
+      if (this.watchTimer) this.takeNews(data);
+    } catch (error) {
+      console.error("Polling error:", error);
+      if (error instanceof SignedOut) this.endWatch();
+      else if (!(error instanceof Refused)) this.view.showOffline(true);
+    }
+  }
+
+  endWatch() {
+    this.stopWatching();
+    if (this.dialog.open) this.showSignedOut();
+  }
+
+  takeNews(data) {
+    const before = this.mark;
+    this.mark = markOf(data);
+    const isNews = before !== null && before !== this.mark;
+    if (!isNews) return this.view.showAsking(data.again_seconds);
+    if (!this.dialog.open) return this.showOrderPage();
+    return viewOf(data) === "waiting" ? this.follow(data) : this.take(data);
+  }
+
   // Leaving: closing loses nothing, the payment lives on the order page.
 
   leave() {
     if (this.isBusy || this.isLeaving) return;
-    if (!this.orderId) return this.isPageStale ? location.reload() : this.view.close();
-    if (!this.isOrderPage) return location.assign(`${this.orderUrl}#order`);
+    if (!this.orderUrl) return this.isPageStale ? location.reload() : this.view.close();
+    if (!this.isOrderPage) return this.showOrderPage();
     this.view.close();
     this.refreshPage();
   }
@@ -269,6 +342,10 @@ class PaymentFollower {
   refreshPage() {
     if (this.dialog.open || !this.isOrderPage) return;
     if (!this.isEnded && this.wasLiveAtLoad) return;
+    this.showOrderPage();
+  }
+
+  showOrderPage() {
     history.replaceState(null, "", `${this.orderUrl}#order`);
     location.reload();
   }
@@ -298,6 +375,7 @@ function interceptPayForm(follower) {
 /** On an order page whose prompt is live: follow it, in the dialog unless it was just closed. */
 function followLiveOrder(follower, dialog) {
   const state = JSON.parse(dialog.dataset.state || "{}");
+  if (state.can_pay) follower.watchAfter(state);
   if (!state.live) return;
   follower.wasLiveAtLoad = true;
   follower.follow(state);

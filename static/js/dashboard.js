@@ -15,11 +15,8 @@ const HEIGHT = 220;
 const ZONE = "Africa/Nairobi";
 const HOUR_SECONDS = 3600;
 const COLOURS = ["--green", "--gold"];
-const WORDS = {
-  live: "Live",
-  polling: "Updates every 30 s",
-  silent: "The shop does not answer; what you see is from",
-};
+/** How days are named. Everything else that is said comes with the page, in its language. */
+const LOCALE = document.documentElement.lang === "sw" ? "sw-KE" : "en-GB";
 
 const badge = document.querySelector("[data-live]");
 const plots = new Map();
@@ -95,7 +92,7 @@ function replace(part, other) {
 function tell(state) {
   if (badge.dataset.live === state) return;
   badge.dataset.live = state;
-  badge.querySelector("[role=status]").textContent = WORDS[state];
+  badge.querySelector("[role=status]").textContent = badge.dataset[`${state}Words`];
 }
 
 async function listen() {
@@ -169,9 +166,9 @@ class Plot {
         x: { range: () => this.wholePeriod() },
         y: { range: (_, __, most) => [0, unit === "%" ? 100 : (most || 1) * 1.1] },
       },
-      axes: [this.axis((at) => this.moment(at)), this.axis((value) => mark(value, unit))],
+      axes: [this.axis((at) => this.moment(at)), this.axis((value) => this.mark(value))],
       series: [
-        { label: "From", value: (_, at) => (at === null ? "–" : this.moment(at)) },
+        { label: this.place.dataset.fromWord, value: (_, at) => (at === null ? "–" : this.moment(at)) },
         ...labels.map((label, at) => this.series(label, at)),
       ],
     };
@@ -190,7 +187,7 @@ class Plot {
   }
 
   series(label, at) {
-    const { kind, unit } = this.place.dataset;
+    const { kind } = this.place.dataset;
     const colour = token(COLOURS[at]);
     return {
       label,
@@ -201,7 +198,7 @@ class Plot {
       fill: kind === "bars" ? colour : undefined,
       paths: kind === "bars" ? uPlot.paths.bars({ size: [0.7, 48] }) : undefined,
       points: { show: kind !== "bars", size: 6 },
-      value: (_, value) => (value === null ? "–" : amount(value, unit)),
+      value: (_, value) => (value === null ? "–" : this.amount(value)),
     };
   }
 
@@ -211,20 +208,23 @@ class Plot {
       ? { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }
       : { day: "numeric", month: "short" };
     const options = { ...parts, timeZone: ZONE };
-    return new Intl.DateTimeFormat("en-GB", options).format(seconds * 1000);
+    return new Intl.DateTimeFormat(LOCALE, options).format(seconds * 1000);
   }
-}
 
-function amount(value, unit) {
-  const written = new Intl.NumberFormat("en-GB").format(value);
-  if (unit === "KES") return `KES ${written}`;
-  return unit === "%" ? `${written}%` : `${written} s`;
-}
+  amount(value) {
+    return this.inUnit(new Intl.NumberFormat("en-GB").format(value));
+  }
 
-/** Write an amount at an axis, where there is little room: 1.5K for 1,500. */
-function mark(value, unit) {
-  const written = new Intl.NumberFormat("en-GB", { notation: "compact" }).format(value);
-  return unit === "KES" ? written : `${written}${unit === "%" ? "%" : " s"}`;
+  /** Write an amount at an axis, where there is little room: 1.5K for 1,500. */
+  mark(value) {
+    const written = new Intl.NumberFormat("en-GB", { notation: "compact" }).format(value);
+    return this.place.dataset.unit === "KES" ? written : this.inUnit(written);
+  }
+
+  /** Write a number as the page writes a nought of this plot's unit: "KES 0", "0%", "0 s". */
+  inUnit(written) {
+    return this.place.dataset.nought.replace("0", written);
+  }
 }
 
 function token(name) {

@@ -1,14 +1,16 @@
 /** What the payment dialog shows. It knows elements and words, and nothing of requests. */
 
+import { Ladder } from "./ladder.js";
+
 /** The parts that each view shows beside title and message. */
 const VIEWS = {
   sending: [],
-  waiting: ["close"],
+  waiting: ["close", "others"],
   completed: ["success", "receipt"],
-  failed: ["retry", "close"],
+  failed: ["retry", "close", "others"],
   closed: ["close"],
   review: ["close"],
-  slow: ["check", "close"],
+  slow: ["check", "close", "others"],
   refused: ["close"],
   unreached: ["again", "close"],
   "signed-out": ["sign-in"],
@@ -24,13 +26,16 @@ const FOCUS = {
   unreached: "again",
   "signed-out": "sign-in",
 };
-const OPTIONAL_PARTS = ["close", "success", "receipt", "retry", "check", "again", "sign-in"];
+const OPTIONAL_PARTS = [...new Set(Object.values(VIEWS).flat())];
 
 export class PaymentView {
   constructor(dialog) {
     this.dialog = dialog;
     this.countdown = null;
+    this.askingTimer = null;
     this.phone = dialog.querySelector("[name=phone_number]");
+    this.ladder = new Ladder(this);
+    dialog.addEventListener("close", () => this.ladder.leave());
   }
 
   part(name) {
@@ -44,6 +49,7 @@ export class PaymentView {
 
   open() {
     if (this.dialog.open) return;
+    this.ladder.enter();
     this.dialog.showModal();
     this.part("title").focus();
   }
@@ -53,15 +59,42 @@ export class PaymentView {
   }
 
   /** Show a view; title and message default to the words that stand in the dialog for it. */
-  show(name, { title, message } = {}) {
+  show(name, { title, message, usual, warning } = {}) {
     this.dialog.dataset.view = name;
     say(this.part("title"), title || this.words(name, "title"));
-    say(this.part("message"), message || this.words(name, "message"));
+    const told = [message || this.words(name, "message"), warning];
+    say(this.part("message"), told.filter(Boolean).join(" "));
     OPTIONAL_PARTS.forEach((part) => {
       this.part(part).hidden = !VIEWS[name].includes(part);
     });
-    if (name !== "waiting") this.stopCountdown();
+    const isWaiting = name === "waiting";
+    if (!isWaiting) this.stopCountdown();
+    this.sayIf("usual", isWaiting ? usual : "");
+    this.showAsking(null);
+    this.ladder.refresh();
     this.keepFocus(FOCUS[name]);
+  }
+
+  /** Say something, or nothing; what an answer is silent about stays as it was. */
+  sayIf(part, text) {
+    if (text === undefined) return;
+    this.part(part).hidden = !text;
+    say(this.part(part), text || "");
+  }
+
+  /** Count down to the prompt that the shop sends by itself; null when there is none to come. */
+  showAsking(seconds) {
+    clearInterval(this.askingTimer);
+    const isComing = typeof seconds === "number";
+    this.part("asking").hidden = !isComing;
+    if (!isComing) return;
+    const endsAt = Date.now() + seconds * 1000;
+    const tick = () => {
+      const left = Math.max(0, Math.ceil((endsAt - Date.now()) / 1000));
+      this.part("asking-seconds").textContent = String(left);
+    };
+    tick();
+    this.askingTimer = setInterval(tick, 1000);
   }
 
   showReceipt(code) {

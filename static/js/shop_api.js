@@ -24,16 +24,23 @@ export function serverNow() {
 
 /** Post a form as a browser would, asking for JSON. Resolves to the answer's data. */
 export function postForm(form, limitSeconds) {
-  return post(form.action, new URLSearchParams(new FormData(form)), {}, limitSeconds);
+  const body = new URLSearchParams(new FormData(form));
+  return ask(form.action, { method: "POST", body }, limitSeconds);
 }
 
 /** Post JSON. Resolves to the answer's data. */
 export function postJson(url, body, limitSeconds) {
-  return post(url, JSON.stringify(body), { "Content-Type": "application/json" }, limitSeconds);
+  const headers = { "Content-Type": "application/json" };
+  return ask(url, { method: "POST", body: JSON.stringify(body), headers }, limitSeconds);
 }
 
-async function post(url, body, headers, limitSeconds) {
-  const response = await reach(url, body, headers, limitSeconds);
+/** Ask for JSON. Resolves to the answer's data. */
+export function getJson(url, limitSeconds) {
+  return ask(url, {}, limitSeconds);
+}
+
+async function ask(url, request, limitSeconds) {
+  const response = await reach(url, request, limitSeconds);
   noteClock(response);
   if (response.status === 401 || new URL(response.url).pathname === "/sign-in") {
     throw new SignedOut();
@@ -45,14 +52,13 @@ async function post(url, body, headers, limitSeconds) {
   return answer.data;
 }
 
-async function reach(url, body, headers, limitSeconds) {
+async function reach(url, request, limitSeconds) {
   const stop = new AbortController();
   const limit = setTimeout(() => stop.abort(), limitSeconds * 1000);
   try {
     return await fetch(url, {
-      method: "POST",
-      body,
-      headers: { Accept: "application/json", ...headers },
+      ...request,
+      headers: { Accept: "application/json", ...request.headers },
       credentials: "same-origin",
       signal: stop.signal,
     });

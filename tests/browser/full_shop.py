@@ -103,8 +103,9 @@ def _money_in(admin: Clerk, simulator: Daraja) -> dict[str, list[str]]:
         "/admin/credits/<int:credit_id>": [credit],
         "/admin/refunds/<ref>": [refund],
         "/orders/<uuid>": [f"/orders/{order}", shopper_page],
-        "/receipts/<transaction_id>": [f"/receipts/{paid}"],
+        "/receipts/<name>": [f"/receipts/{paid}", f"/receipts/{order}"],
         "/order-success": [f"/order-success?order={order}"],
+        **_shared(shop, shopper_page, f"/receipts/{paid}"),
     }
 
 
@@ -127,6 +128,19 @@ def _cancelled(shop: LiveShop) -> tuple[str, str]:
     finally:
         shopper.close()
         admin.close()
+
+
+def _shared(shop: LiveShop, unpaid: str, receipt_page: str) -> dict[str, list[str]]:
+    """Have the demo shopper share an order to be paid, and a receipt."""
+    shopper = Clerk(shop, SHOPPER)
+    try:
+        shopper.send(f"{unpaid}/link")
+        shopper.send(f"{receipt_page}/link")
+        to_pay = re.findall(r"/p/[\w-]{32}", shopper.read(unpaid))
+        to_see = re.findall(r"/r/[\w-]{32}", shopper.read(receipt_page))
+    finally:
+        shopper.close()
+    return {"/p/<token>": to_pay[:1], "/r/<token>": to_see[:1]}
 
 
 def _by_hand(admin: Clerk, simulator: Daraja) -> str:
@@ -213,7 +227,11 @@ def _people(admin: Clerk) -> dict[str, list[str]]:
         re.findall(r"/admin/people/[0-9a-f-]{36}", admin.read(f"/admin/people?email={STAFF}"))
     )
     admin.send(f"{page}/role", role="operator", why="She looks after the orders")
-    return {"/admin/people/<uuid>": [page]}
+    pages = re.findall(r"/admin/people/[0-9a-f-]{36}", admin.read(f"/admin/people?email={SHOPPER}"))
+    return {
+        "/admin/people/<uuid>": [page],
+        "/admin/people/<uuid>/erase": [f"{page}/erase", f"{pages[0]}/erase"],
+    }
 
 
 def _webhook(admin: Clerk) -> dict[str, list[str]]:

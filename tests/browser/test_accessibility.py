@@ -26,8 +26,19 @@ AXE = (Path(__file__).parent / "vendor/axe-core-4.14.1/axe.min.js").read_text("u
 PHONE, DESK_WIDTH = 360, 1280
 #: What a rule of the url map begins with where no page of ours stands behind it.
 NO_PAGES = ("/api/", "/metrics", "/pictures/", "/simulator/", "/static/")
-#: What is downloaded, and is no page.
-FILES = frozenset({"/admin/exports/file", "/admin/runs/<run_id>/results.csv"})
+#: What is downloaded, drawn or asked for by a page, and is no page itself.
+FILES = frozenset(
+    {
+        "/admin/exports/file",
+        "/admin/runs/<run_id>/results.csv",
+        "/receipts/<name>.pdf",
+        "/r/<token>.pdf",
+        "/orders/<uuid>/qr.png",
+        "/p/<token>/qr.png",
+        "/orders/<uuid>/state",
+        "/p/<token>/state",
+    }
+)
 #: Pages for whoever is not signed in.
 STRANGERS = ("/sign-in", "/register")
 #: Evaluated from outside, so that the pages keep their CSP while it runs.

@@ -51,7 +51,7 @@ def test_from_cart_to_receipt_everything_can_be_done_by_keyboard(
     page.wait_for_url("**/order-success*")
     _tab_to(page, page.get_by_role("link", name="See the receipt"))
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Receipt")).to_be_visible()
+    expect(page.get_by_role("heading", name="Receipt", exact=True)).to_be_visible()
 
 
 def test_escape_leads_to_the_order_page_and_the_payment_is_not_lost(

@@ -73,7 +73,7 @@ def test_the_receipt_tells_everything_and_prints_on_one_page(shopper: Shopper, h
     shopper.sees_success()
     page = shopper.page
     page.get_by_role("link", name="See the receipt").click()
-    expect(page.get_by_role("heading", name="Receipt")).to_be_visible()
+    expect(page.get_by_role("heading", name="Receipt", exact=True)).to_be_visible()
     receipt = page.get_by_role("article")
     expect(receipt).to_contain_text(re.compile(r"RCP\d{14}[A-Z0-9]{3}"))
     expect(receipt.locator(".code strong")).to_have_text(M_PESA_CODE)
@@ -155,7 +155,7 @@ def _hold_posts(route: Route, held: list[Route]) -> None:
 
 
 def _block_client(context: BrowserContext) -> None:
-    context.route("**/static/vendor/socket.io*/**", lambda route: route.abort())
+    context.route("**/vendor/socket.io*/**", lambda route: route.abort())
 
 
 @pytest.mark.parametrize("block", [block_sockets, _block_client], ids=["sockets", "client file"])

@@ -109,7 +109,7 @@ def test_a_second_factor_is_set_up_and_asked_for(
     other.get_by_role("button", name="Sign in").click()
     expect(other.get_by_role("heading", name="Audit trail")).to_be_visible()
 
-    page.goto("/account")
+    page.goto("/account/security")
     page.get_by_role("button", name=re.compile("^End ")).click()
     expect(page.get_by_text("That sign-in has ended")).to_be_visible()
     other.goto("/admin/audit")

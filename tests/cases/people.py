@@ -8,7 +8,7 @@ from typing import Any
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.support.app import PASSWORD, PHONE, Account, Shop
+from tests.support.app import PASSWORD, Account, Shop
 
 
 def sign_in(shop: Shop, who: Account) -> Account:
@@ -32,7 +32,7 @@ def press_pay(shop: Shop, who: Account, order: dict[str, Any]) -> TestResponse:
     """Send the form of the order's page, as the payment dialog does."""
     return browser(shop, who).post(
         f"/orders/{order['id']}/pay",
-        data={"phone_number": PHONE},
+        data={"phone_number": shop.number_for(order["id"])},
         headers={"Accept": "application/json"},
     )
 

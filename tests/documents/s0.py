@@ -43,7 +43,8 @@ def get(shop: Shop, who: Account | None, path: str) -> TestResponse:
 
 def initiate(shop: Shop, who: Account, order: dict[str, Any], **changes: Any) -> TestResponse:
     """Send the document's request for an order; a change to ``...`` leaves the field out."""
-    body = {"phone_number": PHONE, "order_id": order["number"], "amount": order["total"]}
+    phone = shop.number_for(order["number"], PHONE)
+    body = {"phone_number": phone, "order_id": order["number"], "amount": order["total"]}
     return post(shop, who, "/mpesa/", without_ellipsis(body | changes))
 
 

@@ -22,7 +22,8 @@ def jwt(who: Account) -> dict[str, str]:
 
 def initiate(shop: Shop, who: Account, order: dict[str, Any], **changes: Any) -> TestResponse:
     """Send the printed request, with these changes."""
-    body = {"order_id": order["number"], "phone_number": PHONE} | changes
+    phone = shop.number_for(order["number"], PHONE)
+    body = {"order_id": order["number"], "phone_number": phone} | changes
     return shop.client().post(INITIATE, json=body, headers=jwt(who))
 
 

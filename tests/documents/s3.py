@@ -51,7 +51,8 @@ def get(shop: Shop, who: Account | None, path: str) -> TestResponse:
 
 
 def initiate(shop: Shop, who: Account, course_id: int, /, **changes: Any) -> TestResponse:
-    return post(shop, who, INITIATE, printed(course_id, **changes))
+    phone = shop.number_for((who.id, course_id), PHONE)
+    return post(shop, who, INITIATE, printed(course_id, **({"phone": phone} | changes)))
 
 
 def begun(shop: Shop, who: Account, course_id: int | None = None, /, **changes: Any) -> Payment:

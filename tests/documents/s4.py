@@ -76,7 +76,8 @@ def post(shop: Shop, who: Account | None, path: str, body: object, **headers: st
 
 def initiate(shop: Shop, who: Account, order: dict[str, Any], /, **changes: Any) -> TestResponse:
     """Send the printed request; a change to ``...`` leaves the field out."""
-    body = {"order_id": order["id"], "phone_number": PHONE} | changes
+    phone = shop.number_for(order["id"], PHONE)
+    body = {"order_id": order["id"], "phone_number": phone} | changes
     body = {name: value for name, value in body.items() if value is not ...}
     return post(shop, who, INITIATE, body)
 

@@ -34,9 +34,10 @@ from app.extensions import db, limiter
 from app.invariants import Violation, violations
 from app.orders.models import Order, Product
 from app.payments import engine, provider, questions
+from app.payments.claims.signals import claim_due
 from app.payments.models import Credit, InboxMessage, Payment, TimelineEntry
 from app.payments.questions import Question
-from app.payments.signals import check_wanted, payment_watched
+from app.payments.signals import check_wanted, payment_watched, repeat_wanted
 from app.reconciliation.signals import work_wanted
 from tests.support.daraja import FakeDaraja, html, paid
 from tests.support.described import watch
@@ -93,6 +94,8 @@ def application(database_url: str, folder: Path, **given: Any) -> Iterator[Flask
     # Tests run the engine themselves: what a worker does in between cannot be told apart.
     check_wanted.disconnect(app.extensions["lipa_jobs"].wake)
     payment_watched.disconnect(app.extensions["lipa_jobs"].watch)
+    repeat_wanted.disconnect(app.extensions["lipa_jobs"].repeat)
+    claim_due.disconnect(app.extensions["lipa_jobs"].check_claim)
     turn_wanted.disconnect(app.extensions["lipa_jobs"].take_turn)
     work_wanted.disconnect(app.extensions["lipa_jobs"].read_statement)
     app.extensions["undescribed_answers"] = watch(app)
@@ -163,6 +166,8 @@ class Shop(MoneyOut):
         self._settings = app.extensions["lipa_settings"]
         #: A test that writes rows by hand cannot ask that they explain themselves.
         self.written_by_hand = False
+        self._numbers: dict[Any, str] = {}
+        self._numbering = threading.Lock()
 
     def empty(self) -> None:
         """Leave nothing of an earlier test: no rows, limits or tokens."""
@@ -247,8 +252,17 @@ class Shop(MoneyOut):
         return body
 
     def pay(self, who: Account, order: dict[str, Any], **more: Any) -> TestResponse:
-        body = {"order_id": order["id"], "phone_number": PHONE} | more
+        body = {"order_id": order["id"], "phone_number": self.number_for(order["id"])} | more
         return self.client().post("/api/payments/mpesa/initiate", json=body, headers=who.headers)
+
+    def number_for(self, name: object, first: str = PHONE) -> str:
+        """A number of its own for each order and the like: a phone bears one prompt at a time.
+
+        The first to be asked for gets ``first``, in whose form all of them are written.
+        """
+        with self._numbering:
+            number = str(int(first) + len(self._numbers)).zfill(len(first))
+            return self._numbers.setdefault(name, number)
 
     def status(self, who: Account, order: dict[str, Any]) -> dict[str, Any]:
         body = {"order_id": order["id"]}
@@ -257,10 +271,10 @@ class Shop(MoneyOut):
         data: dict[str, Any] = answer.get_json()["data"]
         return data
 
-    def prompted(self, who: Account, order: dict[str, Any] | None = None) -> Payment:
+    def prompted(self, who: Account, order: dict[str, Any] | None = None, **more: Any) -> Payment:
         """A payment whose prompt was accepted."""
         order = order or self.order(who)
-        answer = self.pay(who, order)
+        answer = self.pay(who, order, **more)
         assert answer.status_code == 200, answer.text
         return self.payment(order)
 

@@ -44,7 +44,8 @@ class Described:
 
     def __init__(self, told: Json) -> None:
         self.document = told
-        self._components = copy.deepcopy(told["components"])
+        # As it travels: what the program says is plain text to whoever reads the document.
+        self._components = json.loads(json.dumps(told["components"]))
         for schema in self._components["schemas"].values():
             if "properties" in schema:
                 schema.setdefault("additionalProperties", False)

@@ -81,7 +81,7 @@ def receipt_word(payment: Payment) -> str:
 def status_message(payment: Payment) -> str:
     """Say in a sentence how a payment stands; for one that was not paid, also what to do."""
     if payment.status in UNPAID_ENDS:
-        said = words.unpaid_end(payment.reason)
+        said = words.unpaid_end(payment.reason, payment.evidence)
         return f"{said.title}. {said.message}"
     return _MESSAGES[Status(payment.status)]
 

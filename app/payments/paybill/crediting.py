@@ -47,17 +47,27 @@ class Placed:
     waits: bool = False
 
 
-def place(news: C2bNews, evidence: Evidence, actor: str, told_at: datetime) -> Placed:
+def place(
+    news: C2bNews,
+    evidence: Evidence,
+    actor: str,
+    told_at: datetime,
+    *,
+    claimed_by: int | None = None,
+) -> Placed:
     """Credit proven money, once. Its receipt and amount must be readable.
 
-    ``told_at`` is when the news came: it may have waited long for a proof.
+    ``told_at`` is when the news came: it may have waited long for a proof. ``claimed_by`` is the
+    order that it belongs to, where that is known otherwise than by the account.
 
     It may be the news of a prompt's own success. Then nothing is guessed: Daraja is asked about
     the prompt, which is settled by its own evidence.
     """
     if news.receipt is None or news.amount_cents is None:
         raise ValueError("only readable money can be placed")
-    found = persistently(lambda session: _place(session, news, evidence, actor, told_at))
+    found = persistently(
+        lambda session: _place(session, news, evidence, actor, told_at, claimed_by)
+    )
     if isinstance(found, Placed):
         return found
     if found.is_settled:
@@ -67,7 +77,12 @@ def place(news: C2bNews, evidence: Evidence, actor: str, told_at: datetime) -> P
 
 
 def _place(
-    session: Session, news: C2bNews, evidence: Evidence, actor: str, told_at: datetime
+    session: Session,
+    news: C2bNews,
+    evidence: Evidence,
+    actor: str,
+    told_at: datetime,
+    claimed_by: int | None,
 ) -> Placed | Payment:
     known = session.scalar(select(Credit).where(Credit.receipt == news.receipt))
     if known is not None:
@@ -75,7 +90,7 @@ def _place(
     prompt = prompt_of(session, news)
     if prompt is not None and _decides_by_itself(prompt, told_at):
         return prompt
-    order_id = order_of_account(session, news.account)
+    order_id = claimed_by or order_of_account(session, news.account)
     if order_id is None:
         return _keep_unmatched(session, news, evidence)
     order = orders.lock_order(session, order_id)
@@ -117,7 +132,7 @@ def _credit(
     if credit.decision is not None:
         post_placed(session, credit)
     _update_order(session, order, credit, actor)
-    _announce(session, order, credit)
+    announce_money(session, order, credit)
     told = f"{kes(credit.amount_cents)} for order {order.number}: {standing} money"
     return Placed(told, order.id, credit.id)
 
@@ -166,7 +181,7 @@ def _values(news: C2bNews, evidence: Evidence) -> dict[str, object]:
     }
 
 
-def _announce(session: Session, order: Order, credit: Credit) -> None:
+def announce_money(session: Session, order: Order, credit: Credit) -> None:
     """Stage the news for whoever watches the order; a hand payment has no TXN name."""
     paid = order.status == OrderStatus.PAID
     update = {

@@ -10,6 +10,7 @@ from sqlalchemy.orm import joinedload
 from app.accounts.models import Person
 from app.audit.service import record
 from app.core.errors import Conflict, NotFound, ValidationError
+from app.core.texts import marked, said
 from app.extensions import db
 from app.orders.models import Order
 from app.payments.evidence import Evidence
@@ -28,11 +29,11 @@ def believe(notice_id: int, person: Person, why: str) -> str:
     """
     notice = _found(notice_id)
     if notice.receipt is None or notice.amount_cents is None:
-        raise Conflict("This names no money that could be credited. Put it aside.")
+        raise Conflict(marked("This names no money that could be credited. Put it aside."))
     words = _readable(why)
     write = _written(person, "paybill.believed", notice, words)
     if not inbox.confirm(notice_id, _UNDECIDED, Evidence.CALLBACK, {}, write):
-        raise Conflict("Somebody has decided this already.")
+        raise Conflict(marked("Somebody has decided this already."))
     return inbox.handle(notice_id)
 
 
@@ -43,7 +44,7 @@ def put_aside(notice_id: int, person: Person, why: str) -> str:
     values = {"state": NoticeState.IGNORED, "verdict": verdict, "next_try_at": None}
     write = _written(person, "paybill.put_aside", notice, words)
     if not inbox.change(notice_id, _UNDECIDED, values, write):
-        raise Conflict("Somebody has decided this already.")
+        raise Conflict(marked("Somebody has decided this already."))
     return verdict
 
 
@@ -65,7 +66,7 @@ def undecided() -> Sequence[C2bNotice]:
 def _found(notice_id: int) -> C2bNotice:
     notice = db.session.get(C2bNotice, notice_id) if notice_id < 2**63 else None
     if notice is None:
-        raise NotFound("There is no such news.")
+        raise NotFound(marked("There is no such news."))
     return notice
 
 
@@ -78,5 +79,7 @@ def _written(person: Person, action: str, notice: C2bNotice, why: str) -> inbox.
 def _readable(why: str) -> str:
     words = why.strip()
     if not words or len(words) > MOST_WORDS:
-        raise ValidationError(f"Say why, in 1 to {MOST_WORDS} characters.")
+        raise ValidationError(
+            said("Say why, in {least} to {most} characters.", least=1, most=MOST_WORDS)
+        )
     return words

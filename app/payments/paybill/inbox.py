@@ -20,6 +20,7 @@ from werkzeug.datastructures import Headers
 
 from app.core.clock import now
 from app.core.statements import insert_or_nothing, rows_changed
+from app.core.texts import marked
 from app.core.unit_of_work import transaction
 from app.extensions import db
 from app.mpesa.bodies import Unreadable
@@ -195,10 +196,11 @@ def _doubt(notice: C2bNotice, news: C2bNews, learned: dict[str, Any]) -> str:
     known = db.session.scalar(select(Credit).where(Credit.receipt == news.receipt))
     if known is not None:
         ids = {"order_id": known.order_id, "credit_id": known.id}
-        told = "one proof; its receipt is credited already"
+        told = marked("one proof; its receipt is credited already")
         return _close(notice.id, NoticeState.DONE, told, **learned, **ids)
-    told = "token fits, caller not on the list" if notice.token_proven else "caller on the list"
-    verdict = f"one proof ({told}): Daraja will be asked"
+    verdict = marked("one proof (caller on the list): Daraja will be asked")
+    if notice.token_proven:
+        verdict = marked("one proof (token fits, caller not on the list): Daraja will be asked")
     return _close(notice.id, NoticeState.ASKING, verdict, **learned, next_try_at=now())
 
 

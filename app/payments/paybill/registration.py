@@ -16,6 +16,7 @@ from app.accounts.models import Person
 from app.audit.service import record
 from app.core.clock import now
 from app.core.errors import Conflict, ProviderUnavailable, ValidationError
+from app.core.texts import marked, said
 from app.core.unit_of_work import end_reads, transaction
 from app.extensions import db
 from app.mpesa.c2b import (
@@ -135,12 +136,18 @@ def _shortcode() -> str:
 def _usable_root() -> str:
     root = public_root()
     if settings().is_production and not root.startswith("https://"):
-        raise Conflict("Safaricom posts to https:// only. Set PUBLIC_URL to such an address.")
+        raise Conflict(
+            marked("Safaricom posts to https:// only. Set PUBLIC_URL to such an address.")
+        )
     word = forbidden_word(root + PREFIX)
     if word is not None and not settings().is_simulator:
         raise ValidationError(
-            f"Daraja registers no address with the word {word!r}, and {root} holds it. Set "
-            "PUBLIC_URL to another name."
+            said(
+                "Daraja registers no address with the word {word}, and {root} holds it. Set "
+                "PUBLIC_URL to another name.",
+                word=repr(word),
+                root=root,
+            )
         )
     return root
 

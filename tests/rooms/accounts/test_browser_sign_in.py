@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from flask_babel import force_locale, gettext
 
 from app.accounts.addresses import own_address
 from tests.support.app import PASSWORD, PHONE, Account, Shop
@@ -162,3 +163,30 @@ def test_a_stranger_is_led_to_sign_in_and_back(shop: Shop, shopper: Account) -> 
     form = {"email": shopper.email, "password": PASSWORD}
     back = client.post(led.headers["Location"], data=form, headers=SAME)
     assert back.headers["Location"] == "/orders?page=1"
+
+
+@pytest.mark.parametrize(
+    ("path", "form", "english"),
+    [
+        (
+            "/sign-in",
+            {"email": "a@example.com", "password": "no"},
+            "E-mail and password do not belong together. Check both and try again.",
+        ),
+        (
+            "/register",
+            {"name": "A", "email": "a@example.com", "password": "no"},
+            "Choose a password of at least {count} characters.",
+        ),
+    ],
+)
+def test_what_is_wrong_on_the_way_in_is_said_in_the_reader_s_language(
+    shop: Shop, path: str, form: dict[str, str], english: str
+) -> None:
+    headers = SAME | {"Accept": "text/html", "Accept-Language": "sw-KE,sw;q=0.9"}
+    answer = shop.client().post(path, data=form, headers=headers)
+    assert answer.status_code in (400, 401)
+    with shop.app.test_request_context(), force_locale("sw"):
+        swahili = gettext(english)
+    assert swahili != english
+    assert swahili.format(count=10) in answer.text

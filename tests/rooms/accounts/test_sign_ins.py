@@ -33,7 +33,7 @@ def test_the_account_page_lists_the_sign_ins_and_marks_this_one(
     shop: Shop, shopper: Account
 ) -> None:
     login(shop, shopper)
-    page = Desk(shop, shopper).read("/account")
+    page = Desk(shop, shopper).read("/account/security")
     assert "Chrome on Android" in page
     assert page.count("(this one)") == 1
     assert re.search(r"Tests <strong>\(this one\)", page)
@@ -41,7 +41,7 @@ def test_the_account_page_lists_the_sign_ins_and_marks_this_one(
 
 def test_one_of_them_is_ended(shop: Shop, shopper: Account) -> None:
     other, desk = login(shop, shopper), Desk(shop, shopper)
-    form = re.search(r"/account/sign-ins/[0-9a-f-]+/end", desk.read("/account"))
+    form = re.search(r"/account/sign-ins/[0-9a-f-]+/end", desk.read("/account/security"))
     assert form
     assert "has ended" in desk.told(form[0])
     assert (is_open(shop, other), is_open(shop, shopper)) == (False, True)
@@ -51,7 +51,8 @@ def test_one_of_them_is_ended(shop: Shop, shopper: Account) -> None:
 def test_nobody_ends_another_person_s(shop: Shop, shopper: Account, other_shopper: Account) -> None:
     """E1."""
     login(shop, shopper)
-    form = re.search(r"/account/sign-ins/[0-9a-f-]+/end", Desk(shop, shopper).read("/account"))
+    page = Desk(shop, shopper).read("/account/security")
+    form = re.search(r"/account/sign-ins/[0-9a-f-]+/end", page)
     assert form
     assert Desk(shop, other_shopper).send(form[0]).status_code == 404
     assert Desk(shop, other_shopper).send("/account/sign-ins/x/end").status_code == 404
@@ -98,7 +99,7 @@ def test_guessing_the_present_password_is_slowed_down(shop: Shop, shopper: Accou
 def test_when_it_was_last_seen_is_written_now_and_then(shop: Shop, shopper: Account) -> None:
     def seen() -> str:
         found = re.findall(
-            r'Last seen"><time datetime="([^"]+)', Desk(shop, shopper).read("/account")
+            r'Last seen"><time datetime="([^"]+)', Desk(shop, shopper).read("/account/security")
         )
         return str(found[0])
 

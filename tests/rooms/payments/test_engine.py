@@ -101,7 +101,7 @@ def test_an_answer_that_is_not_final_leaves_the_payment_pending(
         ("1", "failed", "insufficient_funds"),
         ("2001", "failed", "wrong_pin"),
         ("8006", "failed", "pin_locked"),
-        ("E3008", "failed", "declined"),
+        ("E3008", "failed", "number_refused"),
         ("31415", "failed", "declined"),
     ],
 )

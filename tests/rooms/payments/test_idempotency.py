@@ -14,7 +14,7 @@ from app.extensions import db
 from app.mpesa.messages import StkPush
 from app.mpesa.service import MpesaService
 from tests.services.launch import free_port
-from tests.support.app import PHONE, Account, Shop, later, together
+from tests.support.app import Account, Shop, later, together
 from tests.support.daraja import FakeDaraja, html, paid, refuse, unpaid
 
 INITIATE = "/api/payments/mpesa/initiate"
@@ -27,7 +27,7 @@ class Killed(BaseException):
 def pay(
     shop: Shop, who: Account, order: dict[str, Any], key: str = "first", **more: Any
 ) -> TestResponse:
-    body = {"order_id": order["id"], "phone_number": PHONE} | more
+    body = {"order_id": order["id"], "phone_number": shop.number_for(order["id"])} | more
     headers = who.headers | {"Idempotency-Key": key}
     return shop.client().post(INITIATE, json=body, headers=headers)
 

@@ -22,7 +22,7 @@ from app.mpesa.tokens import AccessToken, TokenCache
 from app.mpesa.wires import MOST_REPEATS
 from app.payments import provider
 from app.payments.token_store import DatabaseShelf, SharedToken
-from tests.support.app import PHONE, Account, Shop, application, later, together
+from tests.support.app import Account, Shop, application, later, together
 from tests.support.daraja import (
     ACCESS_TOKEN,
     TOKEN_PATH,
@@ -84,7 +84,7 @@ def second(world: Shop, tmp_path: Path) -> Iterator[Flask]:
 
 
 def pay_at(app: Flask, who: Account, order: dict[str, Any]) -> TestResponse:
-    body = {"order_id": order["id"], "phone_number": PHONE}
+    body = {"order_id": order["id"], "phone_number": f"07{order['number']:08d}"}
     client = app.test_client()
     return client.post("/api/payments/mpesa/initiate", json=body, headers=who.headers)
 

@@ -355,11 +355,11 @@ def test_what_to_type_is_told_while_there_is_something_to_pay(
 
     told = page()
     assert "Pay KES 1,000 with M-Pesa" in told, "the rest, and not the whole again"
-    panel = told.partition('id="by-hand-heading"')[2]
+    panel = told.partition('id="rung-by-hand"')[2]
     for part in ("174379", order["reference"], "KES 1,000"):
         assert part in panel
     paybill.pay(order["reference"], 1000, receipt=OTHER)
-    assert "by-hand-heading" not in page()
+    assert "rung-by-hand" not in page()
 
 
 def test_without_a_registration_nobody_is_sent_to_the_paybill(shop: Shop, shopper: Account) -> None:

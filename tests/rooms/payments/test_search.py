@@ -19,7 +19,7 @@ from app.payments import search
 from app.payments.models import Payment
 from app.payments.search import Filters, Found, read_before, read_filters
 from app.payments.states import Status
-from tests.support.app import Account, Shop, later
+from tests.support.app import PHONE, Account, Shop, later
 from tests.support.daraja import unpaid
 
 MANY = 2_000
@@ -37,7 +37,8 @@ def names(found: Found) -> list[str]:
 def test_a_payment_is_found_by_whatever_is_at_hand(
     shop: Shop, shopper: Account, other_shopper: Account
 ) -> None:
-    wanted, other = shop.completed(shopper, price=1240), shop.prompted(other_shopper)
+    wanted = shop.completed(shopper, price=1240)
+    other = shop.prompted(other_shopper, phone_number=PHONE)
     with shop.app.app_context():
         order = db.session.get_one(Order, wanted.order_id)
         reference, uuid = order.reference, str(order.uuid)
@@ -69,7 +70,7 @@ def test_a_payment_is_found_by_whatever_is_at_hand(
 
 
 def test_filters_narrow_what_is_found(shop: Shop, shopper: Account, other_shopper: Account) -> None:
-    done, failed = shop.completed(shopper), shop.prompted(other_shopper)
+    done, failed = shop.completed(shopper), shop.prompted(other_shopper, phone_number=PHONE)
     shop.callback(unpaid(failed.checkout_request_id), token=failed.callback_token)
     assert names(find(shop, status="completed")) == [done.public_ref]
     assert names(find(shop, "0712345678", status="cancelled")) == [failed.public_ref]

@@ -139,8 +139,8 @@ def test_the_log_goes_back_page_by_page(
     while path:
         told = desk.read(path)
         seen += re.findall(r'name="delivery" value="(\d+)"', told)
-        older = re.search(r"\?before=\d+", told)
-        path = page + older[0] if older else None
+        older = re.search(r'href="(\?before=\d+)', told)
+        path = page + older[1] if older else None
     assert [int(one) for one in seen] == sorted((int(one) for one in seen), reverse=True)
     assert len(seen) == 5
 

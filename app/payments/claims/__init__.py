@@ -1,0 +1,1 @@
+"""What shoppers say they have paid, and finding out whether it is so."""

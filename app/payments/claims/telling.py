@@ -1,0 +1,24 @@
+"""Telling how a claim stands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+
+from app.extensions import db
+from app.orders.models import Order
+from app.orders.states import OrderStatus
+from app.payments.claims import words
+from app.payments.claims.models import OPEN, Claim, ClaimState
+
+
+def told(order: Order) -> dict[str, Any] | None:
+    """Say how the newest claim for an order stands; None where there is none, or no need."""
+    query = select(Claim).where(Claim.order_id == order.id).order_by(Claim.id.desc()).limit(1)
+    claim = db.session.scalar(query.execution_options(populate_existing=True))
+    if claim is None or claim.state == ClaimState.CLOSED:
+        return None
+    if order.status == OrderStatus.PAID and claim.state not in OPEN:
+        return None
+    return words.told_of(claim)

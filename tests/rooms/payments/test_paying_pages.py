@@ -1,0 +1,77 @@
+"""The doors behind the order's page: its state as JSON, calling off, and numbers to choose from."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Any
+
+from werkzeug.test import TestResponse
+
+from app.accounts.models import Person
+from app.extensions import db
+from app.payments.methods import keep
+from tests.support.app import Account, Shop
+
+JSON = {"Accept": "application/json", "Origin": "http://localhost"}
+PAGE = {"Accept": "text/html", "Origin": "http://localhost"}
+SWAHILI = {"Accept-Language": "sw"}
+
+
+def state(shop: Shop, account: Account, order: dict[str, Any], **more: str) -> TestResponse:
+    headers = {**JSON, **account.headers, **more}
+    return shop.client().get(f"/orders/{order['id']}/state", headers=headers)
+
+
+def test_the_open_page_hears_the_state_in_its_reader_s_language(
+    shop: Shop, shopper: Account
+) -> None:
+    order = shop.order(shopper)
+    told = state(shop, shopper, order).get_json()["data"]
+    assert (told["title"], told["can_pay"]) == ("Not paid yet", True)
+    assert (told["order_id"], told["order_url"]) == (order["id"], f"/orders/{order['id']}")
+    said = state(shop, shopper, order, **SWAHILI).get_json()["data"]
+    assert {**told, "title": "", "message": ""} == {**said, "title": "", "message": ""}
+    assert said["title"] != told["title"]
+    assert said["message"] != told["message"]
+
+
+def test_the_state_is_light_on_the_wire(shop: Shop, shopper: Account) -> None:
+    order = shop.order(shopper)
+    answer = state(shop, shopper, order, **{"Accept-Encoding": "gzip"})
+    assert answer.headers["Content-Encoding"] == "gzip"
+    plain = json.loads(gzip.decompress(answer.data))
+    assert plain == state(shop, shopper, order).get_json()
+
+
+def test_nobody_hears_the_state_of_another_person_s_order(
+    shop: Shop, shopper: Account, other_shopper: Account
+) -> None:
+    order = shop.order(shopper)
+    answer = state(shop, other_shopper, order)
+    assert answer.status_code == 404
+    unknown = state(shop, other_shopper, {"id": "00000000-0000-4000-8000-000000000000"})
+    assert answer.get_json() == unknown.get_json()
+    stranger = shop.client().get(f"/orders/{order['id']}/state", headers=JSON)
+    assert stranger.status_code == 401
+
+
+def test_calling_off_is_answered_as_it_was_asked(shop: Shop, shopper: Account) -> None:
+    order = shop.order(shopper)
+    path = f"/orders/{order['id']}/stop-asking"
+    told = shop.client().post(path, headers={**JSON, **shopper.headers})
+    assert told.get_json()["data"]["again_seconds"] is None
+    page = shop.client().post(path, headers={**PAGE, **shopper.headers})
+    assert (page.status_code, page.location) == (303, f"/orders/{order['id']}")
+
+
+def test_the_numbers_that_a_person_has_kept_are_offered_and_nobody_else_s(
+    shop: Shop, shopper: Account, other_shopper: Account
+) -> None:
+    with shop.app.app_context():
+        for account, number in ((shopper, "254711000111"), (other_shopper, "254722000222")):
+            keep(db.session.get_one(Person, account.id), number, is_default=False)
+    order = shop.order(shopper)
+    page = shop.client().get(f"/orders/{order['id']}", headers={**PAGE, **shopper.headers}).text
+    assert '<option value="0711000111">' in page
+    assert "0722000222" not in page
