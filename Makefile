@@ -52,7 +52,7 @@ screenshots: dev ## Take the README's pictures from the running product
 draw: dev ## Draw the states of docs/architecture.md again from the code
 	@PYTHONPATH=. $(PYTHON) scripts/draw_states.py
 
-translations: dev ## Take new texts into the Swahili catalogue, and list what is untranslated
+translations: dev ## Take new texts into the catalogues, and list what is untranslated
 	@PYTHONPATH=. $(PYTHON) scripts/translations.py
 
 lint: dev ## Check style and types

@@ -10,7 +10,16 @@ from __future__ import annotations
 from datetime import datetime
 
 from babel.dates import format_datetime
-from flask import Blueprint, Flask, Response, has_request_context, redirect, request, session
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    current_app,
+    has_request_context,
+    redirect,
+    request,
+    session,
+)
 from flask.typing import ResponseReturnValue
 from flask_babel import Babel, get_locale, gettext
 
@@ -65,7 +74,9 @@ def chosen() -> str:
     """
     if not has_request_context():
         return DEFAULT
-    picked = session.get("language")
+    # A program has no cookie, and its answer does not vary with one.
+    has_session = current_app.config["SESSION_COOKIE_NAME"] in request.cookies
+    picked = session.get("language") if has_session else None
     if isinstance(picked, str) and picked in LANGUAGES:
         return picked
     person = current_person()

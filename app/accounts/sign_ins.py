@@ -50,12 +50,12 @@ def start(
 
 
 def open_one(uuid: UUID) -> SignIn | None:
-    """Return a sign-in with its person while it is open and the person not suspended."""
+    """Return a sign-in with its person while it is open and the person may still enter."""
     return db.session.scalar(
         select(SignIn)
         .join(SignIn.person)
         .options(joinedload(SignIn.person))
-        .where(SignIn.uuid == uuid, _is_open(), Person.suspended_at.is_(None))
+        .where(SignIn.uuid == uuid, _is_open(), _may_enter())
     )
 
 
@@ -71,7 +71,7 @@ def open_among(uuids: set[UUID]) -> dict[UUID, bool]:
         select(SignIn)
         .join(SignIn.person)
         .options(joinedload(SignIn.person))
-        .where(SignIn.uuid.in_(uuids), _is_open(), Person.suspended_at.is_(None))
+        .where(SignIn.uuid.in_(uuids), _is_open(), _may_enter())
         .execution_options(populate_existing=True)
     )
     return {found.uuid: found.person.is_staff for found in db.session.scalars(query)}
@@ -131,6 +131,11 @@ def end_all_in(session: Session, person_id: int, keep: UUID | None = None) -> in
 
 def _ending(*of_these: ColumnElement[bool]) -> Update:
     return update(SignIn).where(SignIn.ended_at.is_(None), *of_these).values(ended_at=now())
+
+
+def _may_enter() -> ColumnElement[bool]:
+    """Hold for people who are neither suspended nor erased; a sign-in may have raced with that."""
+    return and_(Person.suspended_at.is_(None), Person.erased_at.is_(None))
 
 
 def _is_open() -> ColumnElement[bool]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 
 from app.accounts.models import Person, SignIn
 from app.audit.models import AuditEntry
@@ -66,7 +66,10 @@ def audit_rows(subject: Subject) -> Iterator[Row]:
     Of what they did to others it tells the deed, and neither who that was nor the details.
     """
     own = f"person {subject.email}"
-    mine = or_(AuditEntry.actor_id == subject.id, AuditEntry.subject == own)
+    # Whoever had this e-mail before, and was erased, was somebody else.
+    since = db.session.get_one(Person, subject.id).created_at
+    named = and_(AuditEntry.subject == own, AuditEntry.at >= since)
+    mine = or_(AuditEntry.actor_id == subject.id, named)
     for (entry,) in by_id(select(AuditEntry).where(mine), AuditEntry.id):
         is_own, is_other = entry.subject == own, entry.subject.startswith("person ")
         yield {

@@ -10,7 +10,7 @@ import logging
 import secrets
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from app.core.clock import now
 from app.core.errors import ProviderUnavailable
@@ -30,6 +30,7 @@ from app.payments.claims.found import found_in
 from app.payments.claims.models import Claim, ClaimState
 from app.payments.claims.words import NOT_COMPLETED
 from app.payments.provider import transport
+from app.payments.schedule import CLOCK_SET_BACK_SECONDS
 from app.settings.service import mpesa_settings, public_root, settings
 
 logger = logging.getLogger("payments.mpesa")
@@ -37,6 +38,8 @@ logger = logging.getLogger("payments.mpesa")
 SWEEP_LIMIT = 100
 #: Pauses between questions about one claim, in seconds; after the last a person decides.
 _PAUSES = (30, 60, 120, 300)
+#: What is due later than this was written before the clock was set back.
+_NEVER = timedelta(seconds=_PAUSES[-1] + CLOCK_SET_BACK_SECONDS)
 #: A payment of this moment may not be known yet, so "unknown" is believed the second time.
 _ENOUGH_UNKNOWN = 2
 #: Answers about the shop's own account, which say nothing of the receipt.
@@ -45,7 +48,9 @@ _OUR_FAULT = ("credentials", "not_permitted", "credential_locked", "shortcode_in
 
 def sweep() -> int:
     """Go on with all claims that are due; return how many there were."""
-    query = select(Claim.id).where(Claim.state == ClaimState.CHECKING, Claim.next_try_at <= now())
+    moment = now()
+    is_due = or_(Claim.next_try_at <= moment, Claim.next_try_at > moment + _NEVER)
+    query = select(Claim.id).where(Claim.state == ClaimState.CHECKING, is_due)
     due = list(db.session.scalars(query.order_by(Claim.next_try_at).limit(SWEEP_LIMIT)))
     for claim_id in due:
         try:
@@ -60,7 +65,9 @@ def sweep() -> int:
 def check(claim_id: int) -> str:
     """Go on with one claim, if it is due: by the books, by what is known, else by asking M-Pesa."""
     claim = fresh(claim_id)
-    if claim.state != ClaimState.CHECKING or (claim.next_try_at or now()) > now():
+    moment = now()
+    due = claim.next_try_at or moment
+    if claim.state != ClaimState.CHECKING or moment < due <= moment + _NEVER:
         return "not due"
     if checking.look_in_books(claim_id):
         return "the books knew it"

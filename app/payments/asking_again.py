@@ -18,6 +18,8 @@ from app.core.unit_of_work import after_commit, transaction
 from app.extensions import db
 from app.orders.models import Order
 from app.orders.states import OrderStatus
+from app.payments.claims.models import OPEN as OPEN_CLAIMS
+from app.payments.claims.models import Claim
 from app.payments.models import Payment
 from app.payments.queries import attempts_of
 from app.payments.schedule import CLOCK_SET_BACK_SECONDS, LONGEST_ASK_AGAIN_SECONDS
@@ -39,6 +41,8 @@ def plan(session: Session, payment: Payment) -> None:
     never_seen = payment.result_code in _NEVER_SEEN_CODES or payment.reason in _NEVER_SEEN_REASONS
     is_open = payment.order.status == OrderStatus.PENDING
     if not (seconds and payment.may_ask_again and never_seen and is_open):
+        return
+    if is_claimed(session, payment.order_id):
         return
     due, payment_id = now() + timedelta(seconds=seconds), payment.id
     session.execute(update(Payment).where(Payment.id == payment_id).values(ask_again_at=due))
@@ -85,6 +89,12 @@ def take_plan(session: Session, payment: Payment, event: str, actor: str, why: s
         return False
     _note(session, payment, event, actor, why)
     return True
+
+
+def is_claimed(session: Session, order_id: int) -> bool:
+    """Tell whether somebody says that the order is paid, and nobody knows yet whether it is so."""
+    of_order = select(Claim.id).where(Claim.order_id == order_id, Claim.state.in_(OPEN_CLAIMS))
+    return session.scalar(of_order.limit(1)) is not None
 
 
 def due_ids(limit: int) -> list[int]:

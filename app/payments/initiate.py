@@ -62,8 +62,10 @@ FOLLOWER_WAIT_SECONDS = 2.0
 
 
 _CLOSED = {
-    OrderStatus.CANCELLED: marked("This order is cancelled. Place a new one; nothing was charged."),
-    OrderStatus.EXPIRED: marked("This order is expired. Place a new one; nothing was charged."),
+    OrderStatus.CANCELLED: marked(
+        "This order is cancelled. Place a new one; nothing new was sent."
+    ),
+    OrderStatus.EXPIRED: marked("This order is expired. Place a new one; nothing new was sent."),
 }
 
 

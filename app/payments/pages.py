@@ -186,7 +186,10 @@ def cancel(uuid: str) -> ResponseReturnValue:
     found = orders.find_order(uuid, require_person())
     try:
         payments.cancel_order(found.uuid, require_person())
-        flash(_("The order is cancelled. Nothing was charged for it."), "notice")
+        # Where a prompt was out, the page says what to do if it took money all the same.
+        was_asked = bool(payments.attempts_of(found))
+        never_asked = _("The order is cancelled. Nothing was charged for it.")
+        flash(_("The order is cancelled.") if was_asked else never_asked, "notice")
     except LipaError as refusal:
         flash(in_readers_language(refusal.message), "error")
     return redirect(_order_url(found), 303)

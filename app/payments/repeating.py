@@ -17,7 +17,7 @@ from app.core.unit_of_work import transaction
 from app.orders import service as orders
 from app.orders.models import Order
 from app.orders.states import OrderStatus
-from app.payments.asking_again import is_stale, take_plan
+from app.payments.asking_again import is_claimed, is_stale, take_plan
 from app.payments.initiate import start
 from app.payments.models import Payment
 from app.payments.timeline import note
@@ -61,6 +61,8 @@ def _hindrance(session: Session, payment: Payment, order: Order) -> str | None:
     newest = session.scalar(select(func.max(Payment.id)).where(Payment.order_id == order.id))
     if newest != payment.id:
         return "another attempt has begun"
+    if is_claimed(session, order.id):
+        return "somebody says that the order is paid"
     return None
 
 

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from app.core import outbox
 from app.core.clock import now
 from app.core.codes import in_words
-from app.core.money import Kes, kes
+from app.core.money import Kes
 from app.core.statements import rows_changed
 from app.core.texts import marked, said
 from app.core.unit_of_work import after_commit, transaction
@@ -264,7 +264,7 @@ def _update_order(session: Session, order: Order, standing: Standing, actor: str
         return
     paid = amount_paid_cents(session, order.id)
     if paid >= order.total_cents:
-        why = f"{kes(paid)} of {kes(order.total_cents)} came in"
+        why = said("{paid} of {total} came in", paid=Kes(paid), total=Kes(order.total_cents))
         event = OrderEvent.PAID_IN_FULL
         if orders.move_order(session, order, event, actor, why, paid_at=now()):
             orders.fulfil(session, order)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ class Buyer:
     shop: LiveShop
 
     def __post_init__(self) -> None:
+        # A phone bears one prompt at a time.
+        self.phones = (f"07121{number:05d}" for number in itertools.count())
         self.session = requests.Session()
         self.session.trust_env = False
         account = {"email": SHOPPER, "password": self.shop.password}
@@ -44,7 +47,7 @@ class Buyer:
     def start_payment(self) -> tuple[str, str]:
         """Order the first product and ask for its prompt; return order and CheckoutRequestID."""
         order = self.post("/api/orders", {"items": [{"product_id": 1, "quantity": 1}]})
-        body = {"order_id": order["id"], "phone_number": "0712345678"}
+        body = {"order_id": order["id"], "phone_number": next(self.phones)}
         started = self.post("/api/payments/mpesa/initiate", body)
         return order["id"], started["data"]["checkout_request_id"]
 

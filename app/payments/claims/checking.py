@@ -90,7 +90,7 @@ def act(claim_id: int) -> str:
         return settle(claim_id, marked("its money is this order's"))
     if credit is not None and not _is_free(credit):
         return refuse(claim_id, words.NOT_FOR_ORDER, marked("its money is in the books elsewhere"))
-    problem = why_not(claim, _found(claim))
+    problem = why_not(claim, found_of(claim))
     if problem is not None:
         state, reason, verdict = problem
         if state is ClaimState.REFUSED:
@@ -191,7 +191,8 @@ def _wait(claim: Claim, why: str) -> str:
     return why
 
 
-def _found(claim: Claim) -> Found:
+def found_of(claim: Claim) -> Found:
+    """Return what M-Pesa has said of a claim's receipt."""
     cents, payer = claim.found_cents or 0, claim.found_phone
     return Found(claim.code, cents, payer, claim.found_receiver, claim.found_at)
 

@@ -18,6 +18,7 @@ from app.orders.models import Order
 from app.payments import deciding
 from app.payments.claims import checking, words
 from app.payments.claims.changing import Also, decide, fresh
+from app.payments.claims.evidence import own_shortcode
 from app.payments.claims.models import OPEN, Claim, ClaimState
 from app.payments.models import Credit, Payment
 from app.payments.queries import attempts_of
@@ -58,10 +59,10 @@ def unsettled_attempt(claim: Claim) -> Payment | None:
 
 
 def is_proven(claim: Claim) -> bool:
-    """Tell whether its money is known to have come, and may be given to the order."""
+    """Tell whether its money is known to have come here, and may be given to the order."""
     credit = credit_of(claim)
     if credit is None:
-        return claim.found_cents is not None and claim.reason != words.OTHER_RECEIVER
+        return claim.found_cents is not None and claim.found_receiver == own_shortcode()
     return credit.order_id is None and credit.decided_at is None
 
 

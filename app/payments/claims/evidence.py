@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
+from app.accounts.models import Person
 from app.core.clock import for_people
 from app.core.money import Kes
 from app.core.texts import marked, said
@@ -66,9 +67,11 @@ def _of_payer(claim: Claim, found: Found) -> Fault | None:
     payer = found.payer or ""
     if not is_wire_form(payer):
         return _for_person(marked("M-Pesa does not tell the payer's whole number"))
-    if payer not in _phones(claim.order):
+    if payer not in _phones(claim.order, found):
         return _for_person(marked("it was paid from a phone that is not this order's"))
-    other = _prompt_elsewhere(claim.order_id, found)
+    if _is_somebody_else_s(payer, claim.order):
+        return _for_person(marked("it was paid from a phone that another account uses too"))
+    other = prompt_elsewhere(claim.order_id, found)
     if other is None:
         return None
     name = other.public_ref
@@ -79,14 +82,28 @@ def _for_person(told: str, reason: str | None = None) -> Fault:
     return ClaimState.WITH_PERSON, reason, told
 
 
-def _phones(order: Order) -> set[str]:
-    """Return the numbers that this order is known to be paid from."""
-    phones = {payment.phone for payment in attempts_of(order)}
+def _phones(order: Order, found: Found) -> set[str]:
+    """Return the numbers that this order was known to be paid from when the money moved.
+
+    Whoever has read somebody's message knows their number, and can have it asked afterwards.
+    """
+    latest = (found.moved_at or order.created_at) + LEEWAY
+    phones = {payment.phone for payment in attempts_of(order) if payment.created_at <= latest}
     own = msisdn(order.person.phone or "") if order.person else None
     return phones | ({own} if own else set())
 
 
-def _prompt_elsewhere(order_id: int, found: Found) -> Payment | None:
+def _is_somebody_else_s(phone: str, order: Order) -> bool:
+    """Tell whether another account names a number, or has had it asked for an order of its own.
+
+    Anybody can write any number into their account, so that alone does not say whose money it is.
+    """
+    named = select(Person.id).where(Person.phone == phone, Person.id != order.person_id)
+    asked = select(Payment.id).where(Payment.phone == phone, Payment.person_id != order.person_id)
+    return any(db.session.scalar(query.limit(1)) is not None for query in (named, asked))
+
+
+def prompt_elsewhere(order_id: int, found: Found) -> Payment | None:
     """Return another order's prompt whose money this may be, for all that is known of it.
 
     A prompt that a question has confirmed has no receipt: nothing else would keep its money from

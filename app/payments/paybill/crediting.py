@@ -16,6 +16,7 @@ from app.core import outbox
 from app.core.clock import now
 from app.core.money import kes
 from app.core.statements import insert_or_nothing
+from app.core.texts import said
 from app.mpesa.c2b import C2bNews
 from app.orders import service as orders
 from app.orders.models import Order
@@ -113,7 +114,10 @@ def _learn_receipt(prompt: Payment, news: C2bNews, evidence: Evidence, actor: st
     """Give its receipt to a payment that Daraja confirmed without one."""
     outcome = Outcome("0", "confirmed to the paybill", evidence, actor, receipt=news.receipt)
     verdict = settle(prompt.id, outcome)
-    return Placed(f"the prompt {prompt.public_ref}: {verdict}", prompt.order_id)
+    return Placed(
+        said("the prompt {name}: {verdict}", name=prompt.public_ref, verdict=verdict),
+        prompt.order_id,
+    )
 
 
 def _credit(
@@ -168,7 +172,8 @@ def _keep_unmatched(session: Session, news: C2bNews, evidence: Evidence) -> Plac
     if kept is None:
         return Placed("repeated: its receipt is credited")
     post_credit(session, session.get_one(Credit, kept), news.receipt or "")
-    return Placed(f"unmatched money: no order has the account {news.account!r}", None, kept)
+    told = said("unmatched money: no order has the account {account}", account=repr(news.account))
+    return Placed(told, None, kept)
 
 
 def _values(news: C2bNews, evidence: Evidence) -> dict[str, object]:

@@ -40,7 +40,7 @@ def believe(notice_id: int, person: Person, why: str) -> str:
 def put_aside(notice_id: int, person: Person, why: str) -> str:
     """Take news that brought no money off the list. Raises Conflict where somebody was faster."""
     notice, words = _found(notice_id), _readable(why)
-    verdict = f"put aside by person {person.id}"
+    verdict = said("put aside by person {id}", id=person.id)
     values = {"state": NoticeState.IGNORED, "verdict": verdict, "next_try_at": None}
     write = _written(person, "paybill.put_aside", notice, words)
     if not inbox.change(notice_id, _UNDECIDED, values, write):

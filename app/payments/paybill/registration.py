@@ -40,7 +40,7 @@ GRACE = timedelta(hours=1)
 SENT, REGISTERED, REFUSED, PORTAL, UNKNOWN = "sent", "registered", "refused", "portal", "unknown"
 #: States in which Daraja may be posting to the addresses.
 IN_USE = (REGISTERED, PORTAL, UNKNOWN, SENT)
-IN_PORTAL = (
+IN_PORTAL = marked(
     "This paybill has addresses already, and M-Pesa changes them only in its portal: open "
     "org.ke.m-pesa.com, go to the URL management of your short code, and have two operators enter "
     "and approve the addresses below. They are believed from now on."
@@ -108,9 +108,16 @@ def outdated(registered: C2bRegistration) -> str | None:
     """Say why these addresses no longer lead here; None while they do. Raises NoTunnel."""
     root = public_root()
     if registered.root != root:
-        return f"Daraja posts paybill payments to {registered.root}, and this shop is at {root}."
+        return said(
+            "Daraja posts paybill payments to {registered}, and this shop is at {here}.",
+            registered=registered.root,
+            here=root,
+        )
     if registered.shortcode != mpesa_settings().shortcode:
-        return f"The addresses are those of {registered.shortcode}, and the shortcode has changed."
+        return said(
+            "The addresses are those of {shortcode}, and the shortcode has changed.",
+            shortcode=registered.shortcode,
+        )
     return None
 
 
@@ -194,8 +201,12 @@ def _end_older(registration: C2bRegistration) -> None:
 
 def _told(answer: RegisterAnswer) -> tuple[str, str]:
     if isinstance(answer, Registered):
-        return REGISTERED, "Daraja posts to these addresses."
+        return REGISTERED, marked("Daraja posts to these addresses.")
     if isinstance(answer, NotRegistered):
-        kept = f"{IN_PORTAL} Daraja says: {answer.told}"
-        return (PORTAL, kept) if answer.kept else (REFUSED, f"Not registered: {answer.told}")
-    return UNKNOWN, f"Nobody knows whether Daraja took them: {answer.told} Register again."
+        if answer.kept:
+            told = said("{portal} Daraja says: {answer}", portal=IN_PORTAL, answer=answer.told)
+            return PORTAL, told
+        return REFUSED, said("Not registered: {answer}", answer=answer.told)
+    return UNKNOWN, said(
+        "Nobody knows whether Daraja took them: {answer} Register again.", answer=answer.told
+    )

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from app.accounts import sign_ins
 from app.accounts.models import Person, SignIn
 from app.accounts.roles import Role
 from app.audit import service as audit
@@ -92,6 +93,16 @@ def test_afterwards_signing_in_is_refused_as_for_a_stranger_and_the_e_mail_is_fr
     form = {"email": shopper.email, "password": PASSWORD, "name": "Wanjiku"}
     assert shop.client().post("/api/auth/register", json=form).status_code == 201
     assert shop.client().get("/api/orders", headers=shopper.headers).status_code == 401
+
+
+def test_a_sign_in_that_was_begun_at_the_same_moment_opens_nothing(
+    shop: Shop, shopper: Account
+) -> None:
+    with shop.app.app_context():
+        erasure.erase(shopper.id)
+        late = sign_ins.start(shopper.id, "127.0.0.1", "a browser")
+        assert sign_ins.open_one(late.uuid) is None
+        assert sign_ins.open_among({late.uuid}) == {}
 
 
 def test_the_links_that_were_sent_to_others_end(shop: Shop, shopper: Account) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.accounts.models import Person
 from app.audit import service as audit
-from app.customer import kept
+from app.customer import erasure, kept
 from app.extensions import db
 from app.payments.links import Opens, make, opened, pay
 from tests.rooms.admin.desk import Desk
@@ -139,3 +139,16 @@ def test_taking_it_again_and_again_is_slowed_down(shop: Shop, shopper: Account) 
     desk = Desk(shop, shopper)
     statuses = [desk.send("/account/data", present=PASSWORD).status_code for _ in range(6)]
     assert statuses == [200] * 5 + [429]
+
+
+def test_what_was_written_of_whoever_had_the_e_mail_before_is_not_in_it(
+    shop: Shop, shopper: Account
+) -> None:
+    take(shop, shopper)
+    with shop.app.app_context():
+        erasure.erase(shopper.id)
+    # Nobody proves that an e-mail is theirs, so anybody can register one that is free again.
+    found, _text = take(shop, shop.person(shopper.email.partition("@")[0]))
+    assert [(row["by"], row["action"]) for row in found["written_down"]] == [
+        ("you", "person.took_data")
+    ]

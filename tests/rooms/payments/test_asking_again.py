@@ -20,6 +20,7 @@ from app.payments.models import Payment
 from app.payments.signals import repeat_wanted
 from app.payments.view import order_state
 from tests.support.app import PHONE, Account, Shop, later, together
+from tests.support.claims import Claims
 from tests.support.daraja import FakeDaraja, paid, refuse, unpaid
 
 
@@ -168,6 +169,25 @@ def test_it_does_not_come_where_the_shopper_has_done_something_else(
     assert shop.fresh(first).ask_again_at is None
     expected = "ask_again_stopped" if how == "stopped" else "ask_again_dropped"
     assert expected in events(shop, first)
+
+
+@pytest.mark.parametrize("when", ["planned", "live"])
+def test_no_phone_rings_again_while_a_code_for_the_order_is_looked_at(
+    shop: Shop, shopper: Account, daraja: FakeDaraja, when: str
+) -> None:
+    order = shop.order(shopper)
+    payment = begin(shop, shopper, order)
+    claims = Claims(shop)
+    if when == "live":
+        claims.claimed(shopper, order)
+        locked(shop, payment)
+    else:
+        locked(shop, payment)
+        claims.claimed(shopper, order)
+    assert state(shop, order)["again_at"] is None
+    with later(31):
+        shop.sweep()
+    assert len(daraja.pushes) == 1
 
 
 def test_ten_wakers_send_one_prompt(

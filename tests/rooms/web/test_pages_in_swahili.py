@@ -21,7 +21,6 @@ ALIKE = {"English", "Kiswahili", "Tests", "production", "sandbox", "simulator"}
 #: What M-Pesa said, and what the books wrote down of it, stand as written; a date may be alike.
 _AS_WRITTEN = re.compile(
     r"\d+ (?:The service request is processed successfully\.|Cancelled)|JANE DOE|HTTP 502 .*"
-    r"|of KES .* came in|asked for on the order's page"
     r"|daraja: \w+(?: \d+ from)?|\d{1,2} [A-Z][a-z]{2}\b"
 )
 #: So many pages of each kind are read.
