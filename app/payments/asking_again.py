@@ -24,13 +24,18 @@ from app.payments.models import Payment
 from app.payments.queries import attempts_of
 from app.payments.schedule import CLOCK_SET_BACK_SECONDS, LONGEST_ASK_AGAIN_SECONDS
 from app.payments.signals import repeat_wanted
+from app.payments.states import UNPAID_ENDS
 from app.payments.timeline import note
+from app.payments.words import is_sure
 from app.settings.service import settings
 
 #: The subscriber was locked, or Daraja could not send the prompt (Safaricom's documents): in both
 #: cases no prompt was on the phone, so no PIN can have been entered.
 _NEVER_SEEN_CODES = frozenset({"1001", "1025"})
 _NEVER_SEEN_REASONS = frozenset({"refused_busy_phone"})
+#: So long after a prompt of which money may still come, no other is sent unasked: by then Daraja
+#: has been asked about it once more.
+DOUBT_SECONDS = 180
 #: Whoever waited has gone after so long: no phone rings out of the blue.
 STALE_SECONDS = 120
 
@@ -42,7 +47,7 @@ def plan(session: Session, payment: Payment) -> None:
     is_open = payment.order.status == OrderStatus.PENDING
     if not (seconds and payment.may_ask_again and never_seen and is_open):
         return
-    if is_claimed(session, payment.order_id):
+    if is_claimed(session, payment.order_id) or _may_have_paid(payment):
         return
     due, payment_id = now() + timedelta(seconds=seconds), payment.id
     session.execute(update(Payment).where(Payment.id == payment_id).values(ask_again_at=due))
@@ -95,6 +100,18 @@ def is_claimed(session: Session, order_id: int) -> bool:
     """Tell whether somebody says that the order is paid, and nobody knows yet whether it is so."""
     of_order = select(Claim.id).where(Claim.order_id == order_id, Claim.state.in_(OPEN_CLAIMS))
     return session.scalar(of_order.limit(1)) is not None
+
+
+def _may_have_paid(payment: Payment) -> bool:
+    """Tell whether an earlier prompt may hold the phone still, and be paid after all."""
+    since = now() - timedelta(seconds=DOUBT_SECONDS)
+    return any(
+        earlier.status in UNPAID_ENDS
+        and earlier.prompt_expires_at > since
+        and not is_sure(earlier.reason, earlier.evidence)
+        for earlier in attempts_of(payment.order)
+        if earlier.id < payment.id
+    )
 
 
 def due_ids(limit: int) -> list[int]:

@@ -30,6 +30,7 @@ from app.payments.view import order_state
 
 if TYPE_CHECKING:
     from app.orders.models import Order
+    from app.payments.models import Payment
 
 link_pages = Blueprint("link_pages", __name__)
 
@@ -171,7 +172,7 @@ def _refuse(token: str, link: SharedLink, phone: str, refusal: LipaError) -> Res
 
 
 def _page(token: str, link: SharedLink, **more: Any) -> str:
-    attempts = payments.attempts_of(link.order)
+    attempts = _shown_attempts(link)
     state = _shown_state(link)
     return render_template(
         "pay/link.html",
@@ -186,7 +187,11 @@ def _page(token: str, link: SharedLink, **more: Any) -> str:
 
 def _shown_state(link: SharedLink) -> dict[str, Any]:
     """Describe the order's payment; its receipt is shared by a link of its own."""
-    return {**order_state(link.order), "receipt_url": None}
+    return {**order_state(link.order, _shown_attempts(link)), "receipt_url": None}
+
+
+def _shown_attempts(link: SharedLink) -> list[Payment]:
+    return links.without_the_owners_ends(payments.attempts_of(link.order))
 
 
 def _state_as_json(token: str, link: SharedLink) -> ResponseReturnValue:

@@ -33,6 +33,7 @@ from app.payments.link_models import Opens as Opens
 from app.payments.link_models import SharedLink, new_seed
 from app.payments.models import Payment, TimelineEntry
 from app.payments.queries import attempts_of
+from app.payments.states import Status
 
 #: Prompts that strangers may send by links, in this time: for one order, and to one phone.
 WINDOW = timedelta(hours=1)
@@ -134,6 +135,24 @@ def _require_prompts_left(order_id: int, number: str) -> None:
         )
 
 
+def without_the_owners_ends(attempts: Sequence[Payment]) -> list[Payment]:
+    """Leave out which prompts of the owner's came to nothing, and why: their balance, their PIN.
+
+    Those that may still bring money stay, since nobody is to pay beside them.
+    """
+    over = (Status.FAILED, Status.CANCELLED)
+    private = {each.id for each in attempts if each.status in over and not each.ask_again_at}
+    by_link = select(TimelineEntry.payment_id).where(
+        TimelineEntry.payment_id.in_(private), *_begun_by_link()
+    )
+    private -= set(db.session.scalars(by_link)) if private else set()
+    return [each for each in attempts if each.id not in private]
+
+
+def _begun_by_link() -> tuple[ColumnElement[bool], ...]:
+    return (TimelineEntry.event == "created", TimelineEntry.actor.startswith("link "))
+
+
 def _sent_by_links(which: ColumnElement[bool]) -> int:
     """Count the attempts within the hour that strangers have begun."""
     query = (
@@ -141,7 +160,7 @@ def _sent_by_links(which: ColumnElement[bool]) -> int:
         .select_from(Payment)
         .join(TimelineEntry, TimelineEntry.payment_id == Payment.id)
         .where(which, Payment.created_at > now() - WINDOW)
-        .where(TimelineEntry.event == "created", TimelineEntry.actor.startswith("link "))
+        .where(*_begun_by_link())
     )
     return db.session.scalar(query) or 0
 

@@ -278,6 +278,11 @@ def unpaid_end(reason: str | None, evidence: str | None = None) -> Words:
     return Words(end.title, said("{fact} {step}", fact=end.fact, step=end.step))
 
 
+def is_sure(reason: str | None, evidence: str | None) -> bool:
+    """Tell whether an end without money is certain; see ``unpaid_end``."""
+    return _BY_REASON.get(reason or "", _DECLINED).is_sure and evidence != Evidence.QUERY
+
+
 def next_step(reason: str | None) -> str:
     """Return what to do after an end without money, and nothing else."""
     return _BY_REASON.get(reason or "", _DECLINED).step

@@ -114,7 +114,8 @@ class PaymentFollower {
     if (["ORDER_ALREADY_PAID", "PAYMENT_IN_PROGRESS"].includes(error.code) && isOfThisOrder) {
       return this.follow({ live: true, message: error.message });
     }
-    this.view.show("failed", { message: error.message });
+    const title = this.view.words("refused", "title");
+    this.view.show("failed", { title, message: error.message });
     // The words of the refusal stay: what stands in the books is only noted.
     this.mark = null;
     this.watch(0);

@@ -54,7 +54,7 @@ class Buyer:
         self._request = self.page.context.request
         self._head = {"Origin": shop.base_url}
         person = {"name": "Amina", "email": f"{self.msisdn}@example.com", "password": PASSWORD}
-        form = person | {"phone": f"0{self.msisdn[3:]}"}
+        form: dict[str, str | float | bool] = {**person, "phone": f"0{self.msisdn[3:]}"}
         answer = self._request.post("/register", form=form, headers=self._head)
         assert answer.ok, answer.text()
         self.address = ""

@@ -141,6 +141,9 @@ def test_i_have_paid_finds_money_that_came_for_a_wrong_account(
             "beginning of the message; paste the whole message."
         )
     )
+    # What is wrong stands where the page begins, and the same rung is open to try again.
+    expect(page.locator(".flash")).to_be_in_viewport()
+    expect(page.locator("#claim-message")).to_be_visible()
     _says_paid(page, message)
     paid = page.locator(".state-paid")
     looks_until(page, page.reload, paid)

@@ -4,32 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import cache
 
-from babel.messages.catalog import Catalog
-from babel.messages.mofile import read_mo
 from playwright.sync_api import Page, expect
 
-from scripts.translations import folder
 from tests.browser import pictures
 from tests.browser.console import FAILED_REQUEST, Console
 from tests.browser.people import MATCHBOX, Handset, Shopper
+from tests.support.swahili import sw
 
 _WIDER_THAN_THE_SCREEN = "document.documentElement.scrollWidth > window.innerWidth"
-
-
-@cache
-def catalogue() -> Catalog:
-    with (folder("sw") / "messages.mo").open("rb") as file:
-        return read_mo(file)
-
-
-def sw(english: str) -> str:
-    """What a text of ours is in Swahili."""
-    found = catalogue().get(english)
-    assert found
-    assert isinstance(found.string, str)
-    return found.string
 
 
 def fits(page: Page, name: str) -> None:

@@ -15,6 +15,7 @@ from tests.browser.people import (
     Shopper,
     money_from,
     new_msisdn,
+    pay_button,
     phone_field,
     prompts_of,
 )
@@ -94,3 +95,40 @@ def test_without_scripts_a_wrong_number_is_explained_at_its_field(
     expect(field).to_have_attribute("aria-invalid", "true")
     expect(field).to_have_accessible_description(re.compile("not a Kenyan mobile number"))
     assert prompts_of(simulator, shopper.msisdn) == []
+
+
+def test_without_scripts_the_way_back_to_the_checkout_makes_no_second_order(
+    shopper: Shopper, new_context: NewContext, simulator: Daraja
+):
+    """C-38: whoever goes back in mid-payment cannot pay again, and finds the prompt's order."""
+    shopper.go_to_checkout()
+    shopper.press_pay()
+    page = shopper.page
+    waiting = page.get_by_role("heading", name="Check your phone")
+    expect(waiting).to_be_visible()
+    page.go_back()
+    # The browser asks for the checkout anew, and there is nothing left to pay in the cart.
+    expect(pay_button(page)).to_have_count(0)
+    expect(page.locator("main")).to_contain_text("Your cart is empty.")
+    page.get_by_role("link", name="See your orders").click()
+    page.get_by_role("link", name=re.compile("Order #")).first.click()
+    expect(waiting).to_be_visible()
+    assert len(shopper.orders()) == 1
+    assert len(prompts_of(simulator, shopper.msisdn)) == 1
+
+
+def test_without_scripts_a_session_that_ends_while_waiting_leads_back_to_the_order(
+    shopper: Shopper, new_context: NewContext, simulator: Daraja
+):
+    """S2-03: the page that looks again asks to sign in, and then tells that it is paid."""
+    shopper.go_to_checkout()
+    shopper.press_pay()
+    page = shopper.page
+    expect(page.get_by_role("heading", name="Check your phone")).to_be_visible()
+    shopper.context.clear_cookies()
+    _handset(new_context, shopper.msisdn).enter_pin()
+    # Nobody touches the page: it looks again by itself, and finds that it may not.
+    expect(page).to_have_url(re.compile(r"/sign-in\?next=/orders/"))
+    shopper.sign_in()
+    expect(page.get_by_role("heading", name="Paid. Thank you!")).to_be_visible()
+    assert money_from(simulator, shopper.msisdn) == [10]

@@ -18,7 +18,7 @@ from app.orders.models import Order
 from app.payments import deciding
 from app.payments.claims import checking, words
 from app.payments.claims.changing import Also, decide, fresh
-from app.payments.claims.evidence import own_shortcode
+from app.payments.claims.evidence import own_shortcode, prompt_elsewhere
 from app.payments.claims.models import OPEN, Claim, ClaimState
 from app.payments.models import Credit, Payment
 from app.payments.queries import attempts_of
@@ -62,8 +62,15 @@ def is_proven(claim: Claim) -> bool:
     """Tell whether its money is known to have come here, and may be given to the order."""
     credit = credit_of(claim)
     if credit is None:
-        return claim.found_cents is not None and claim.found_receiver == own_shortcode()
+        is_here = claim.found_cents is not None and claim.found_receiver == own_shortcode()
+        return is_here and not _may_be_counted(claim)
     return credit.order_id is None and credit.decided_at is None
+
+
+def _may_be_counted(claim: Claim) -> bool:
+    """Tell whether it may be what another order's prompt has brought, in the books without code."""
+    other = prompt_elsewhere(claim.order_id, checking.found_of(claim))
+    return other is not None and other.is_settled
 
 
 def accept(claim_id: int, person: Person, why: str) -> None:

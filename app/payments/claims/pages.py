@@ -44,7 +44,8 @@ def take_claim(order: Order, address: str, door: str) -> ResponseReturnValue:
         if prefers_json(request):
             raise
         flash(in_readers_language(refusal.message), "error")
-        return redirect(f"{address}#rung-paid-already", 303)
+        # What is wrong stands at the page's top; the rung below it is open to try again.
+        return redirect(f"{address}?open=paid-already", 303)
     if prefers_json(request):
         return jsonify(success=True, data=in_words(order_state(order)))
     return redirect(f"{address}#rung-paid-already", 303)

@@ -112,6 +112,10 @@ def _require_room(session: Session, order_id: int) -> None:
     count = select(func.count()).select_from(Claim).where(Claim.order_id == order_id)
     if (session.scalar(count) or 0) >= MOST_OF_ORDER:
         raise Conflict(words.TOO_MANY)
+    # The index would say so too, but only after it has waited for whoever just ends that claim
+    # and may be waiting for the order, which is locked here.
+    if session.scalar(count.where(Claim.state.in_(OPEN))):
+        raise Conflict(words.ALREADY_OPEN)
 
 
 def _kept(text: str) -> str:

@@ -117,6 +117,22 @@ def test_a_push_that_is_refused_for_an_open_prompt_comes_again_too(
     assert shop.payment(order).status == "pending"
 
 
+def test_an_open_prompt_that_may_be_our_own_and_paid_is_not_followed_by_another(
+    shop: Shop, shopper: Account, daraja: FakeDaraja
+) -> None:
+    order = shop.order(shopper)
+    # Told as timed out, which a slow payer may overtake: it can be what holds the phone.
+    locked(shop, begin(shop, shopper, order), "1037")
+    daraja.push_answer = refuse("Unable to lock subscriber, a transaction is already in process")
+    begin(shop, shopper, order)
+    daraja.push_answer = daraja.accept
+    assert state(shop, order)["again_at"] is None
+    with later(31):
+        shop.sweep()
+    assert len(daraja.pushes) == 2
+    assert "othing was paid" not in state(shop, order)["message"]
+
+
 def test_programs_are_never_surprised_by_a_second_prompt(
     shop: Shop, shopper: Account, daraja: FakeDaraja
 ) -> None:

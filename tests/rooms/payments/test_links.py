@@ -123,6 +123,27 @@ def test_the_page_of_a_link_tells_nothing_of_its_owner(
         assert answer.headers["Referrer-Policy"] in ("same-origin", "no-referrer")
 
 
+@pytest.mark.parametrize("code", [1, 1032, 2001])
+def test_how_the_owners_own_prompt_came_to_nothing_is_told_by_no_link(
+    shop: Shop, shopper: Account, order: dict[str, Any], link: str, code: int
+) -> None:
+    shop.pay(shopper, order)
+    payment = shop.payment(order)
+    shop.callback(unpaid(payment.checkout_request_id, code), token=payment.callback_token)
+    told = shop.client().get(f"{link}/state", headers=JSON).get_json()["data"]
+    assert (told["state"], told["can_pay"]) == ("unpaid", True)
+    assert "Not paid yet" in shop.client().get(link, headers=SAME).text
+
+
+def test_whoever_has_the_link_is_told_how_their_own_prompt_ended(
+    shop: Shop, order: dict[str, Any], link: str
+) -> None:
+    pay(shop, link)
+    cancelled(shop, order)
+    told = shop.client().get(f"{link}/state", headers=JSON).get_json()["data"]
+    assert told["state"] == "cancelled"
+
+
 def test_the_state_speaks_the_readers_language(shop: Shop, link: str) -> None:
     told = shop.client().get(f"{link}/state", headers=JSON).get_json()["data"]
     assert (told["state"], told["can_pay"], told["order_url"]) == ("unpaid", True, link)

@@ -12,6 +12,7 @@ from app.accounts.models import Person
 from app.extensions import db
 from app.payments.methods import keep
 from tests.support.app import Account, Shop
+from tests.support.daraja import unpaid
 
 JSON = {"Accept": "application/json", "Origin": "http://localhost"}
 PAGE = {"Accept": "text/html", "Origin": "http://localhost"}
@@ -63,6 +64,25 @@ def test_calling_off_is_answered_as_it_was_asked(shop: Shop, shopper: Account) -
     assert told.get_json()["data"]["again_seconds"] is None
     page = shop.client().post(path, headers={**PAGE, **shopper.headers})
     assert (page.status_code, page.location) == (303, f"/orders/{order['id']}")
+
+
+def test_nobody_whose_prompt_may_have_taken_money_hears_that_nothing_was_charged(
+    shop: Shop, shopper: Account
+) -> None:
+    told = []
+    for was_asked in (False, True):
+        order = shop.order(shopper)
+        if was_asked:
+            payment = shop.prompted(shopper, order)
+            body = unpaid(payment.checkout_request_id, 1037)
+            shop.callback(body, token=payment.callback_token)
+        client, head = shop.client(), {**PAGE, **shopper.headers}
+        path = f"/orders/{order['id']}"
+        client.post(f"{path}/cancel", headers=head)
+        page = client.get(path, headers=head).text
+        assert "The order is cancelled." in page
+        told.append(("Nothing was charged" in page, "If money left your phone" in page))
+    assert told == [(True, False), (False, True)]
 
 
 def test_the_numbers_that_a_person_has_kept_are_offered_and_nobody_else_s(

@@ -292,17 +292,6 @@ def test_silence_ends_before_a_person_after_a_bounded_time(
     assert [question.kind for question in shop.questions()] == ["claim"]
 
 
-def test_a_clock_that_is_set_back_keeps_no_claim_waiting(
-    shop: Shop, claims: Claims, shopper: Account
-) -> None:
-    order = shop.order(shopper)
-    with later(1800):
-        claims.claimed(shopper, order)
-        claims.sweep()
-    claims.sweep()
-    assert len(shop.daraja.status_questions) == 2
-
-
 def test_without_an_initiator_a_person_looks_at_once(
     shop: Shop, claims: Claims, shopper: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ from app.core.clock import daraja_timestamp, now
 from app.core.unit_of_work import transaction
 from tests.support.app import Account, Shop, later
 from tests.support.claims import CODE, FORM, PAYER, Claims, told
-from tests.support.daraja import unpaid
+from tests.support.daraja import ended, unpaid
 
 
 @pytest.fixture
@@ -76,3 +76,21 @@ def test_one_person_alone_does_not_give_what_mpesa_has_not_said_was_paid_to_the_
     shop.client().post(path, data={"why": "I believe it"}, headers=admin.headers | FORM)
     assert shop.credits() == []
     assert claims.newest().state == "with_person"
+
+
+def test_one_person_alone_does_not_count_the_money_of_another_order_s_prompt_again(
+    shop: Shop, claims: Claims, shopper: Account, admin: Account
+) -> None:
+    paid_order, other = shop.order(shopper), shop.order(shopper)
+    payment = shop.prompted(shopper, paid_order)
+    shop.daraja.query_answer = ended("0")
+    with later(20):
+        shop.sweep()
+        claims.claimed(shopper, other)
+        claims.asked_and_told(told(DebitPartyName=f"{payment.phone} - JANE DOE"))
+        claim = claims.newest()
+        assert claim.state == "with_person"
+        path = f"/admin/claims/{claim.id}/accept"
+        shop.client().post(path, data={"why": "they told us"}, headers=admin.headers | FORM)
+    assert len(shop.credits()) == 1
+    assert shop.order_now(shopper, other)["status"] == "pending"
