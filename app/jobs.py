@@ -62,17 +62,6 @@ _TASK_WAIT_SECONDS = 0.4
 _COMPLAINT_PAUSE_SECONDS = 60
 
 
-#: What finds the work that is due, in the order in which it is done.
-_SWEEPS = (
-    sweep,
-    money_out.sweep,
-    receipt_status.sweep,
-    claim_status.sweep,
-    reading.sweep,
-    watch,
-)
-
-
 class QueueAway(Exception):
     """The queue does not answer. The message is a sentence for people."""
 
@@ -265,7 +254,15 @@ class Jobs:
 
     def _patrol(self) -> None:
         """Sweep now and each SWEEP_SECONDS, and see to it that the others are alive."""
-        sweeps = [self._in_context(work) for work in _SWEEPS]
+        works = (
+            sweep,
+            money_out.sweep,
+            receipt_status.sweep,
+            claim_status.sweep,
+            reading.sweep,
+            watch,
+        )
+        sweeps = [self._in_context(work) for work in works]
         is_open = False
         while not self._ending.is_set():
             is_open = is_open or self._opened()

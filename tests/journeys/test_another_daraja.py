@@ -16,6 +16,8 @@ from tests.support.daraja import FakeDaraja, ended, paid
 from tests.support.live_shop import SHOPPER, LiveShop, live_shop
 
 ENGINE_SECONDS = 40
+#: A phone bears one prompt at a time, so each has its own.
+_NUMBERS = itertools.count()
 
 
 @dataclass
@@ -25,8 +27,6 @@ class Buyer:
     shop: LiveShop
 
     def __post_init__(self) -> None:
-        # A phone bears one prompt at a time.
-        self.phones = (f"07121{number:05d}" for number in itertools.count())
         self.session = requests.Session()
         self.session.trust_env = False
         account = {"email": SHOPPER, "password": self.shop.password}
@@ -47,7 +47,7 @@ class Buyer:
     def start_payment(self) -> tuple[str, str]:
         """Order the first product and ask for its prompt; return order and CheckoutRequestID."""
         order = self.post("/api/orders", {"items": [{"product_id": 1, "quantity": 1}]})
-        body = {"order_id": order["id"], "phone_number": next(self.phones)}
+        body = {"order_id": order["id"], "phone_number": f"07121{next(_NUMBERS):05d}"}
         started = self.post("/api/payments/mpesa/initiate", body)
         return order["id"], started["data"]["checkout_request_id"]
 

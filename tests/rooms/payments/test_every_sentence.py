@@ -27,7 +27,7 @@ from app.payments.models import Payment
 from app.payments.schedule import MAX_CHECKS
 from app.payments.states import Status
 from app.payments.words import Words
-from tests.rooms.payments.test_links import make
+from tests.rooms.payments.test_links import make, pay
 from tests.support.app import Account, Shop
 from tests.support.claims import Claims
 from tests.support.daraja import paid, unpaid
@@ -62,12 +62,14 @@ class Reader:
         return self.shop.payment(self.order)
 
     def ends(self, code: str) -> None:
-        """Send a prompt, and have it end with this code."""
-        payment = self.shop.prompted(self.who, self.order)
+        """Send a prompt by the link, whose readers hear of no other's end; it ends so, for good."""
+        assert pay(self.shop, self.link).status_code == 303
+        payment = self.payment()
         answer = self.shop.callback(
             unpaid(payment.checkout_request_id, code), token=payment.callback_token
         )
         assert answer.status_code == 200
+        self.stands(ask_again_at=None)
 
     def stands(self, **values: Any) -> None:
         """Write into the row of the newest attempt how it stands."""
