@@ -26,5 +26,5 @@ def _application(
         # A name of its own: making a database ends whoever uses one of the same name.
         url = request.getfixturevalue("postgres_server").create_database("cases")
     given = {"mpesa_base_url": _daraja.url, "public_url": "http://shop.test"}
-    with application(url, folder, mpesa_timeout_seconds=1, **given) as app:
+    with application(url, folder, mpesa_timeout_seconds=2, **given) as app:
         yield app

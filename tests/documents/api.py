@@ -26,6 +26,8 @@ from tests.support.described import Described, Operation
 #: Enough for a test that asks one door after the other.
 _OFTEN = "100000/minute"
 _PRICE = 5000
+#: What a phone that gets a prompt is called, by one document or another.
+PHONES = frozenset({"phone", "phone_number", "phoneNumber", "PhoneNumber", "msisdn"})
 #: What has to stand in some addresses for them to succeed.
 _INSTEAD = (
     ("/cancel", "order_id", "unpaid_order_id"),
@@ -103,6 +105,10 @@ class Api:
             body["amount"] = _PRICE
         if operation.path.endswith(("/refund", "/b2c")):
             body["amount"] = 10
+        for name in PHONES & set(body):
+            # A phone bears one prompt at a time, so each call has one of its own.
+            number = str(self.shop.number_for(f"{operation} {name}", "254712300001"))
+            body[name] = int(number) if isinstance(body[name], int) else number
         return body
 
     def named(self, example: Any) -> Any:

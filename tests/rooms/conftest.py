@@ -38,7 +38,7 @@ def _application(
     else:
         url = request.getfixturevalue("postgres_server").create_database("rooms")
     given = {"mpesa_base_url": _daraja.url, "public_url": "http://shop.test"}
-    with application(url, folder, mpesa_timeout_seconds=1, **given) as app:
+    with application(url, folder, mpesa_timeout_seconds=2, **given) as app:
         yield app
 
 

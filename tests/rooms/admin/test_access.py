@@ -100,7 +100,11 @@ def test_e1_a_shopper_learns_nothing_of_another_s_payment_or_refund(
     for real, made_up in zip(there, not_there, strict=True):
         answers = [stranger.open(f"/admin/{path}") for path in (real, made_up)]
         assert [answer.status_code for answer in answers] == [403, 403]
-        assert answers[0].text == answers[1].text
+        # The page's own address stands in its language form.
+        pages = [
+            each.text.replace(path, "") for each, path in zip(answers, (real, made_up), strict=True)
+        ]
+        assert pages[0] == pages[1]
     form = {"amount": "10", "reason": "x", "form_key": "k" * 20}
     assert stranger.send(f"/admin/{there[0]}/refund", **form).status_code == 403
     assert len(shop.outs()) == 1
