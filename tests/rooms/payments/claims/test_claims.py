@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -18,19 +17,6 @@ from tests.support.app import STRANGER, Account, Shop, later, together
 from tests.support.claims import CODE, FORM, PAYER, Claims, sms, told, unknown
 from tests.support.daraja import ended, html, paid, unpaid
 from tests.support.paybill import Paybill, hashed, news
-
-
-@pytest.fixture
-def claims(shop: Shop) -> Claims:
-    return Claims(shop)
-
-
-@pytest.fixture
-def paybill(shop: Shop) -> Iterator[Paybill]:
-    paybill = Paybill(shop)
-    paybill.register()
-    yield paybill
-    paybill.close()
 
 
 @pytest.fixture

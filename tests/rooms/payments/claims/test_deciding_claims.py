@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,19 +13,6 @@ from tests.support.paybill import Paybill, trail
 from tests.support.staff import staff
 
 OTHERS: dict[str, Any] = {"DebitPartyName": "254799999999 - A FRIEND"}
-
-
-@pytest.fixture
-def claims(shop: Shop) -> Claims:
-    return Claims(shop)
-
-
-@pytest.fixture
-def paybill(shop: Shop) -> Iterator[Paybill]:
-    paybill = Paybill(shop)
-    paybill.register()
-    yield paybill
-    paybill.close()
 
 
 def act(shop: Shop, who: Account, claim_id: int, action: str, **form: str) -> int:

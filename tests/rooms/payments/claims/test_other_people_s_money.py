@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-
 from app.accounts.models import Person
 from app.core.clock import daraja_timestamp, now
 from app.core.unit_of_work import transaction
 from tests.support.app import Account, Shop, later
 from tests.support.claims import CODE, FORM, PAYER, Claims, told
 from tests.support.daraja import ended, unpaid
-
-
-@pytest.fixture
-def claims(shop: Shop) -> Claims:
-    return Claims(shop)
 
 
 def names_number(shop: Shop, who: Account) -> None:

@@ -13,11 +13,6 @@ from tests.support.app import Account, Shop, later
 from tests.support.claims import Claims
 
 
-@pytest.fixture
-def claims(shop: Shop) -> Claims:
-    return Claims(shop)
-
-
 def test_a_clock_that_is_set_back_keeps_no_claim_waiting(
     shop: Shop, claims: Claims, shopper: Account
 ) -> None:
