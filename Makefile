@@ -8,7 +8,7 @@ COMPILE := $(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11
 	--generate-hashes --no-annotate --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run test chaos bench smoke flask screenshots draw translations lint lock clean
+.PHONY: help setup dev run run-cluster test chaos bench smoke flask screenshots draw translations lint lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -23,6 +23,10 @@ dev: ## Add what tests and lint need to the environment
 run: setup ## Set up and serve http://127.0.0.1:5000 (HOST=… PORT=…)
 	@$(FLASK) prepare
 	@exec $(PYTHON) run.py
+
+run-cluster: dev ## Serve by nginx, two web processes, two workers, PostgreSQL and Redis
+	@sh scripts/services.sh
+	@exec $(PYTHON) scripts/cluster.py $(ARGS)
 
 test: dev ## Run every test, real browser, PostgreSQL and Redis included (ARGS="-k name")
 	@sh scripts/services.sh

@@ -14,6 +14,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
+import app.first  # noqa: F401  (comes before all else of the program)
 from app import create_app
 from app.config import ROOT, Settings
 from app.monitoring import configure_logging
@@ -32,12 +33,12 @@ def main() -> None:
     share(figures)
     owner, simulator = os.getpid(), _start_simulator(settings)
     try:
-        app = create_app(settings)
-        with app.app_context():
+        shop = create_app(settings)
+        with shop.app_context():
             if not is_up_to_date():
                 sys.exit("The database is not up to date. Run `make run`, or `flask prepare`.")
         _wait_for(simulator, settings)
-        Server(app, settings, on_ready=lambda _server: _greet(settings, simulator)).run()
+        Server(shop, settings, on_ready=lambda _server: _greet(settings, simulator)).run()
     finally:
         # A worker that ends comes through here too; only its parent may end the simulator.
         if simulator is not None and os.getpid() == owner:

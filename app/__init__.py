@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Flask
+from typing import TYPE_CHECKING
 
-from app.config import ROOT, Settings
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from app.config import Settings
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -13,7 +16,11 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     Settings that cannot be right, production without its secrets among them, end the program.
     """
+    # Inside, so that app.greenlets can be imported before anything that it has to change.
+    from flask import Flask
+
     from app import assembly
+    from app.config import ROOT
     from app.settings.at_start import settings_at_start
 
     settings = settings or settings_at_start()

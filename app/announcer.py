@@ -56,6 +56,8 @@ class Announcer:
 
     def _send(self) -> None:
         try:
+            # Another process may have ended the sign-in behind a socket of this one.
+            realtime.let_go()
             while send_staged(realtime.deliver) and not self._ending.is_set():
                 pass
         except Exception:

@@ -43,6 +43,13 @@ class Environment(StrEnum):
     PRODUCTION = "production"
 
 
+class WebServer(StrEnum):
+    """What carries the requests of one web process."""
+
+    THREADS = "threads"
+    GEVENT = "gevent"
+
+
 DARAJA_ROOTS = {
     Environment.SANDBOX: "https://sandbox.safaricom.co.ke",
     Environment.PRODUCTION: "https://api.safaricom.co.ke",
@@ -136,6 +143,8 @@ class Settings(BaseSettings):
     simulator_port: int = 5001
     simulator_embedded: bool = True
     embedded_worker: bool = True
+    #: Threads work on any database; greenlets carry more sockets, and need a database server.
+    web_server: WebServer = WebServer.THREADS
     order_hold_minutes: int = Field(default=30, ge=1, le=10_080)
 
     rate_limit_initiate: str = "100/minute"
@@ -210,6 +219,15 @@ class Settings(BaseSettings):
                     f"production needs {', '.join(missing)}: set each to a long random value of "
                     f"{SHORTEST_SECRET} characters at least"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _greenlets_need_a_server(self) -> Self:
+        if self.web_server is WebServer.GEVENT and self.sqlalchemy_url.startswith("sqlite"):
+            raise ValueError(
+                "WEB_SERVER=gevent does not go with SQLite, whose locks stop every greenlet of "
+                "the process: set DATABASE_URL to a PostgreSQL, or leave WEB_SERVER out"
+            )
         return self
 
     @model_validator(mode="after")

@@ -68,7 +68,7 @@ def install(app: Flask, settings: Settings) -> None:
 
 def deliver(topic: str, body: dict[str, Any]) -> None:
     """Tell an announcement of the outbox to those who may hear it."""
-    _let_go()
+    let_go()
     if topic == PAYOUT_UPDATE:
         socketio.emit(PAYOUT_UPDATE, body["update"], to=STAFF)
     elif topic == PAYMENT_UPDATE:
@@ -90,7 +90,7 @@ def _tell_staff() -> None:
         socketio.emit(SHOP_CHANGED, {}, to=STAFF)
 
 
-def _let_go() -> None:
+def let_go() -> None:
     """Disconnect whoever was signed out or suspended, or has lost the role, since they came in.
 
     A browser that may hear something else connects anew by itself.

@@ -1,7 +1,8 @@
-"""The server inside ``python run.py``: gunicorn with one threaded worker, Socket.IO included.
+"""The server inside ``python run.py``: gunicorn with one worker, Socket.IO included.
 
-One worker, because SQLite and the in-process limits and rooms belong to one process. Threads,
-because a socket holds one for as long as it is open.
+One worker, because SQLite and the in-process limits and rooms belong to one process. A shop that
+outgrows it runs several of these side by side, on PostgreSQL and Redis. Threads by default, of
+which a socket holds one for as long as it is open; greenlets where there are many sockets.
 
 A stop lets the requests in hand be answered, also those that wait for Daraja, and ends the
 sockets, which would otherwise be waited for as if they were requests.
@@ -20,7 +21,9 @@ from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.workers.base import Worker
 
+from app import greenlets
 from app.config import Settings
 from app.extensions import db, socketio
 from app.jobs import Jobs, QueueAway
@@ -30,6 +33,8 @@ from app.patience import PatientWorker, TimedBodies
 logger = logging.getLogger(__name__)
 
 REQUEST_THREADS = 64
+#: How long a connection may be idle. Greenlets wait for the head of a request by this clock too.
+KEEP_ALIVE_SECONDS = {False: 2, True: 6}
 #: A stop waits for Daraja's answer to a push, and so much longer for ours to be written.
 GRACEFUL_SECONDS = 4
 #: How soon a stop is noticed by what has to end because of it.
@@ -51,7 +56,8 @@ class Server(BaseApplication):
         values: dict[str, Any] = {
             "bind": f"{self._settings.host}:{self._settings.port}",
             "workers": 1,
-            "worker_class": PatientWorker,
+            "worker_class": worker_class(),
+            "keepalive": KEEP_ALIVE_SECONDS[greenlets.are_in_use()],
             "threads": sockets + REQUEST_THREADS,
             # At gunicorn's default of 1,000 open connections nothing is answered any more.
             "worker_connections": 4 * sockets + 1000,
@@ -118,6 +124,15 @@ class Server(BaseApplication):
     def _stop_jobs(self, _arbiter: Any, _worker: Any) -> None:
         self._jobs.stop()
         self._app.extensions["lipa_announcer"].stop()
+
+
+def worker_class() -> type[Worker]:
+    """Return gunicorn's worker for this process, with limits to what a slow sender may hold."""
+    if greenlets.are_in_use():
+        from app.green_worker import PatientGreenWorker
+
+        return PatientGreenWorker
+    return PatientWorker
 
 
 def close_sockets() -> None:

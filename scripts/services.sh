@@ -11,5 +11,6 @@ has_postgres() { has initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>
 # One call for each, so that one package that cannot be had does not keep the others away.
 has_postgres || sh scripts/apt.sh postgresql
 has redis-server valkey-server || sh scripts/apt.sh redis-server
+has nginx || [ -x /usr/sbin/nginx ] || sh scripts/apt.sh nginx-light
 has "${CHROMIUM:-chromium}" chromium chromium-browser google-chrome || sh scripts/apt.sh chromium
 exit 0

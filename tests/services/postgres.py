@@ -112,27 +112,47 @@ def account() -> str | None:
         raise ServiceMissingError(NO_ACCOUNT) from None
 
 
+@dataclass(frozen=True)
+class Ground:
+    """Where a server lives, which can be stopped and started again with its data."""
+
+    folder: Path
+    user: str | None
+    server: PostgresServer
+
+    @contextmanager
+    def running(self) -> Iterator[PostgresServer]:
+        """Run the server while the block runs. Raises ServiceFailedError."""
+        settings = FAST | {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self.server.port),
+            "unix_socket_directories": str(self.folder),
+            "max_connections": "200",
+        }
+        options = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
+        command: list[str | Path] = [find_binaries() / "postgres", "-D", self.folder / "data"]
+        log = self.folder / "postgres.log"
+        with running([*command, *options], log, self.server.answers, self.user):
+            yield self.server
+
+
+@contextmanager
+def ground() -> Iterator[Ground]:
+    """Make the place of a new, empty server. Raises ServiceMissingError."""
+    binaries, user = find_binaries(), account()
+    with throw_away_folder("postgres", user) as folder:
+        _initialise(binaries, folder / "data", user)
+        yield Ground(folder, user, PostgresServer(free_port()))
+
+
 @contextmanager
 def serve() -> Iterator[PostgresServer]:
     """Run a new, empty server while the block runs.
 
     Raises ServiceMissingError, or ServiceFailedError when it is there and does not start.
     """
-    binaries, user = find_binaries(), account()
-    with throw_away_folder("postgres", user) as folder:
-        data = folder / "data"
-        _initialise(binaries, data, user)
-        server = PostgresServer(free_port())
-        settings = FAST | {
-            "listen_addresses": "127.0.0.1",
-            "port": str(server.port),
-            "unix_socket_directories": str(folder),
-            "max_connections": "200",
-        }
-        options = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
-        command: list[str | Path] = [binaries / "postgres", "-D", data, *options]
-        with running(command, folder / "postgres.log", server.answers, user):
-            yield server
+    with ground() as place, place.running() as server:
+        yield server
 
 
 def _initialise(binaries: Path, data: Path, user: str | None) -> None:

@@ -49,14 +49,14 @@ def find_program() -> str:
 
 
 @contextmanager
-def serve() -> Iterator[RedisServer]:
-    """Run a new, empty server while the block runs.
+def serve(port: int | None = None) -> Iterator[RedisServer]:
+    """Run a new, empty server while the block runs, on a port of one's own choice or a free one.
 
     Raises ServiceMissingError, or ServiceFailedError when it is there and does not start.
     """
     program = find_program()
     with throw_away_folder("redis") as folder:
-        server = RedisServer(free_port())
+        server = RedisServer(port or free_port())
         options = ["--port", str(server.port), "--bind", "127.0.0.1", "--dir", str(folder)]
         options += ["--save", "", "--appendonly", "no"]
         with running([program, *options], folder / "redis.log", server.answers):
