@@ -7,7 +7,7 @@ import pwd
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,9 +121,9 @@ class Ground:
     server: PostgresServer
 
     @contextmanager
-    def running(self) -> Iterator[PostgresServer]:
+    def running(self, speed: Mapping[str, str] = FAST) -> Iterator[PostgresServer]:
         """Run the server while the block runs. Raises ServiceFailedError."""
-        settings = FAST | {
+        settings = dict(speed) | {
             "listen_addresses": "127.0.0.1",
             "port": str(self.server.port),
             "unix_socket_directories": str(self.folder),

@@ -1,0 +1,1 @@
+"""How fast it is, beside bare references in the same run: ``make bench``."""
