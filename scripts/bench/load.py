@@ -46,7 +46,8 @@ function request()
 end
 function done(summary, latency, _)
   local told = '"requests":%%d,"seconds":%%.6f,"bad":%%d,"broken":%%d,"p50":%%.3f,"p99":%%.3f'
-  io.write(string.format('\\nBENCH{' .. told .. '}\\n', summary.requests, summary.duration / 1e6, summary.errors.status,
+  io.write(string.format('\\nBENCH{' .. told .. '}\\n', summary.requests,
+    summary.duration / 1e6, summary.errors.status,
     summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout,
     latency:percentile(50) / 1000, latency:percentile(99) / 1000))
 end
