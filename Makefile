@@ -8,10 +8,10 @@ COMPILE := $(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11
 	--generate-hashes --no-annotate --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run run-cluster test chaos bench smoke flask screenshots draw translations lint lock clean
+.PHONY: help setup dev run run-cluster test chaos bench bench-statement smoke flask screenshots draw translations lint lock clean
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 
 setup: ## Make the environment and .env, without starting anything
 	@sh scripts/install.sh requirements.txt
@@ -30,12 +30,17 @@ run-cluster: dev ## Serve by nginx, two web processes, two workers, PostgreSQL a
 
 test: dev ## Run every test, real browser, PostgreSQL and Redis included (ARGS="-k name")
 	@sh scripts/services.sh
-	@exec $(PYTHON) -m pytest -n 2 --dist loadfile $(ARGS)
+	@exec $(PYTHON) -m pytest -n 2 --dist loadfile --reruns 1 -r aR $(ARGS)
 
 chaos: dev ## Thousands of payments through bad weather, then compare books and ledger
 	@exec $(PYTHON) scripts/chaos.py $(ARGS)
 
-bench: dev ## Print how fast it is: statements of many rows (ARGS="100000")
+bench: dev ## Measure, with targets beside the figures (ARGS="polls --engine sqlite")
+	@sh scripts/services.sh
+	@command -v wrk >/dev/null || sh scripts/apt.sh wrk
+	@exec $(PYTHON) -m scripts.bench $(ARGS)
+
+bench-statement: dev ## Print how fast statements of many rows are read (ARGS="100000")
 	@PYTHONPATH=. $(PYTHON) scripts/bench_statement.py $(or $(ARGS),100000 1000000)
 
 smoke: ## Start `make run`, wait until it answers, stop it as Ctrl-C would

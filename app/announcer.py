@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import Any
 
 from flask import Flask
 
 from app import realtime
-from app.core.outbox import send_staged
+from app.core.outbox import send_left, send_ours
 from app.extensions import db
 from app.payments.signals import announcement_staged
 
@@ -30,6 +31,7 @@ class Announcer:
         self._wanted = threading.Event()
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
+        self._looked_at = float("-inf")
 
     def start(self) -> None:
         """Begin to send, beside the server."""
@@ -58,8 +60,12 @@ class Announcer:
         try:
             # Another process may have ended the sign-in behind a socket of this one.
             realtime.let_go()
-            while send_staged(realtime.deliver) and not self._ending.is_set():
+            while send_ours(realtime.deliver) and not self._ending.is_set():
                 pass
+            if time.monotonic() - self._looked_at >= LOOK_EVERY_SECONDS:
+                self._looked_at = time.monotonic()
+                while send_left(realtime.deliver) and not self._ending.is_set():
+                    pass
         except Exception:
             # The database may be away for a while; what is staged waits in it.
             logger.exception("the outbox could not be read")

@@ -59,6 +59,7 @@ from app.orders.pages import shop_pages
 from app.orders.routes import shop_api
 from app.payments import link_models as _link_models  # noqa: F401  (registers its tables)
 from app.payments import provider
+from app.payments.afterwards import Afterwards
 from app.payments.claims import models as _claim_models  # noqa: F401  (registers its table)
 from app.payments.claims.pages import claim_pages
 from app.payments.link_pages import link_pages
@@ -130,6 +131,8 @@ def configure(app: Flask, settings: Settings) -> None:
 
 def bind_extensions(app: Flask, settings: Settings) -> None:
     db.init_app(app)
+    # Called before Flask-SQLAlchemy's own, which finds nothing left to end.
+    app.teardown_appcontext(unit_of_work.let_go)
     with app.app_context():
         unit_of_work.watch(db.engine)
     migrate.init_app(app, db, directory=str(MIGRATIONS))
@@ -140,6 +143,7 @@ def bind_extensions(app: Flask, settings: Settings) -> None:
     queue = make_queue(settings, queue_file(settings), app.config["SECRET_KEY"])
     app.extensions["lipa_jobs"] = Jobs(app, queue)
     app.extensions["lipa_announcer"] = Announcer(app)
+    app.extensions["lipa_afterwards"] = Afterwards(app)
     app.extensions["lipa_courier"] = Courier(app)
     webhook_events.listen()
     monitored_events.listen()

@@ -24,6 +24,7 @@ from app.config import ROOT, Settings
 from app.core.errors import LipaError
 from app.core.unit_of_work import transaction
 from app.customer.commands import erase
+from app.database_commands import database
 from app.extensions import db
 from app.jobs import WORKERS, Jobs, QueueAway
 from app.monitoring import configure_logging
@@ -49,6 +50,7 @@ def register(app: Flask) -> None:
     app.cli.add_command(callback_url)
     app.cli.add_command(callbacks)
     app.cli.add_command(check_invariants)
+    app.cli.add_command(database)
     app.cli.add_command(c2b)
     app.cli.add_command(check_audit)
     app.cli.add_command(run_doctor)

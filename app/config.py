@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -370,6 +371,7 @@ def read_settings(**given: Any) -> Settings:
         sys.exit(f"Lipa cannot start with these settings:\n{problems}")
 
 
+@lru_cache(maxsize=16)
 def networks_of(text: str) -> tuple[Network, ...]:
     """Read a comma-separated list of addresses and networks. Raises ValueError."""
     return tuple(ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())

@@ -14,7 +14,8 @@ import signal
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -193,15 +194,25 @@ class Jobs:
     def open(self) -> None:
         """Speak to the queue once, making its tables where it has some. Raises QueueAway."""
         storage = self._queue.storage
-        try:
+        with self._saying_who_is_away():
             if isinstance(storage, BaseSqlStorage):
                 storage.initialize_schema()
-            storage.queue_size()
-            storage.close()
+        self.ask_after()
+        self._is_open = True
+
+    def ask_after(self) -> None:
+        """Hear from a queue that somebody has opened. Raises QueueAway."""
+        with self._saying_who_is_away():
+            self._queue.storage.queue_size()
+            self._queue.storage.close()
+
+    @contextmanager
+    def _saying_who_is_away(self) -> Iterator[None]:
+        try:
+            yield
         except (RedisError, psycopg.Error, sqlite3.Error, OSError) as error:
             why = type(error).__name__
             raise QueueAway(f"The queue in {self.place} does not answer ({why}).") from error
-        self._is_open = True
 
     def start(self, threads: int = WORKERS) -> None:
         """Do the background's work in threads of this process. The first sweep is at once."""

@@ -100,6 +100,25 @@ class PatientWorker(ThreadWorker):
         patience.start()
         super().init_process()
 
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Take in who has come already and close the door, when it is for good.
+
+        Left open, it would let the kernel take connections in that nobody serves any more, and a
+        proxy that has sent a payment into one of them must not send it elsewhere.
+        """
+        was_open = self._accepting
+        super().set_accept_enabled(enabled)
+        if was_open and not enabled and not self.alive:
+            for listener in self.sockets:
+                self._take_in(listener)
+                listener.close()
+
+    def _take_in(self, listener: Any) -> None:
+        before = -1
+        while before < self.nr_conns < self.worker_connections:
+            before = self.nr_conns
+            self.accept(listener)
+
     def handle(self, conn: TConn) -> Any:
         connection = conn.sock
         patience.begin(connection)

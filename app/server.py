@@ -26,6 +26,7 @@ from gunicorn.workers.base import Worker
 from app import greenlets
 from app.config import Settings
 from app.extensions import db, socketio
+from app.health import stops_when
 from app.jobs import Jobs, QueueAway
 from app.monitoring import adopt, configure_logging
 from app.patience import PatientWorker, TimedBodies
@@ -97,8 +98,10 @@ class Server(BaseApplication):
     def _start_jobs(self, worker: Any) -> None:
         configure_logging(as_json=self._settings.logs_json)
         threading.excepthook = _quiet_closed_sockets
+        stops_when(self._app, lambda: not worker.alive)
         threading.Thread(target=self._leave, args=(worker,), name="leaver", daemon=True).start()
         self._app.extensions["lipa_announcer"].start()
+        self._app.extensions["lipa_afterwards"].start()
         if self._settings.embedded_worker:
             self._jobs.start()
         else:
@@ -123,6 +126,7 @@ class Server(BaseApplication):
 
     def _stop_jobs(self, _arbiter: Any, _worker: Any) -> None:
         self._jobs.stop()
+        self._app.extensions["lipa_afterwards"].stop()
         self._app.extensions["lipa_announcer"].stop()
 
 

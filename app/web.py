@@ -20,6 +20,7 @@ from flask_babel import gettext as _
 from flask_limiter import RateLimitExceeded
 from gunicorn.http.errors import ParseException
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
 from app.accounts.guard import current_person
@@ -71,6 +72,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(LipaError, answer_error)
     app.register_error_handler(HTTPException, _answer_http_exception)
     app.register_error_handler(DBAPIError, _answer_database_error)
+    app.register_error_handler(PoolTimeoutError, _answer_database_error)
     app.register_error_handler(ParseException, _answer_broken_body)
     app.register_error_handler(Exception, _answer_accident)
     app.before_request(_refuse_unclean_text)
@@ -154,10 +156,13 @@ def _drain() -> None:
         left -= len(chunk)
 
 
-def _answer_database_error(error: DBAPIError) -> ResponseReturnValue:
+def _answer_database_error(error: DBAPIError | PoolTimeoutError) -> ResponseReturnValue:
     db.session.rollback()
     # The page that says so must not ask the database who is looking at it.
     g.person = None
+    if isinstance(error, PoolTimeoutError):
+        logger.error("no connection to the database became free in time")
+        return answer_error(Busy())
     if isinstance(error, OperationalError):
         logger.error("the database cannot be used: %s", type(error.orig).__name__)
         return answer_error(Busy())

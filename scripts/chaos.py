@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ sys.path.insert(0, str(ROOT))
 
 from scripts.chaos_books import compare  # noqa: E402
 from scripts.chaos_calm import all_orders, could_be_known, wait_for_calm  # noqa: E402
+from scripts.chaos_cluster import cluster_ground  # noqa: E402
 from scripts.chaos_crowd import (  # noqa: E402
     FLOAT_A_PAYOUT,
     FULL_FLOAT,
@@ -34,11 +36,11 @@ from scripts.chaos_crowd import (  # noqa: E402
     send,
 )
 from scripts.chaos_forger import FORGED, FORGED_RESULT  # noqa: E402
-from scripts.chaos_out_books import compare_out  # noqa: E402
+from scripts.chaos_out_books import compare_out, returned  # noqa: E402
 from scripts.chaos_people import Shop, ShopGoneError  # noqa: E402
 from scripts.chaos_progress import say  # noqa: E402
 from scripts.chaos_report import Facts, Found, is_right, offenders, table  # noqa: E402
-from scripts.chaos_shop import chaos_ground  # noqa: E402
+from scripts.chaos_shop import Ground, chaos_ground  # noqa: E402
 from scripts.chaos_weather import forecast  # noqa: E402
 from tests.services.launch import ServiceFailedError, ServiceMissingError  # noqa: E402
 from tests.support.live_shop import ADMIN  # noqa: E402
@@ -49,6 +51,11 @@ MOST_SHOPPERS = 64
 PAYMENTS_A_PAYOUT = 4
 MOST_COMPLAINT_CHARACTERS = 3000
 PAYOUTS_HELP = "to suppliers, by three admins; a quarter of the payments unless told"
+CLUSTER = "cluster"
+DATABASES = ("sqlite", "postgresql", CLUSTER)
+DATABASE_HELP = "cluster is nginx, two web processes, two workers, PostgreSQL and Redis"
+KILLS = {False: 2, True: 8}
+KILLS_HELP = "of the shop, by SIGKILL (2); in a cluster, of one part of it after the other (8)"
 PACE_HELP = "divides the pauses of the shop's engine, for a short run; 1 is the product's own"
 KEEP_HELP = "where to leave the shop's log and all that was compared, as JSON"
 Row = dict[str, Any]
@@ -73,12 +80,7 @@ def main() -> int:
         f"{options.kills}, prompts of {options.prompt_seconds} s, {_pace_words(options.pace)}."
     )
     try:
-        with chaos_ground(
-            database=options.database,
-            prompt_seconds=options.prompt_seconds,
-            pace=options.pace,
-            seed=options.seed,
-        ) as ground:
+        with _ground(options) as ground:
             return _run(Run(options, ground))
     except (ServiceMissingError, ServiceFailedError, ShopGoneError) as problem:
         say(f"The run could not be done: {problem}")
@@ -88,20 +90,29 @@ def main() -> int:
         return 130
 
 
+def _ground(options: argparse.Namespace) -> AbstractContextManager[Ground]:
+    wanted = {name: vars(options)[name] for name in ("prompt_seconds", "pace", "seed")}
+    if options.database == CLUSTER:
+        return cluster_ground(**wanted)
+    return chaos_ground(database=options.database, **wanted)
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
     parser.add_argument("--payments", type=_from_to(1, MOST_PAYMENTS), default=2000)
     parser.add_argument("--payouts", type=_from_to(0, MOST_PAYMENTS), help=PAYOUTS_HELP)
     parser.add_argument("--shoppers", type=_from_to(1, MOST_SHOPPERS), default=20)
     parser.add_argument("--seed", type=int, default=7, help="the same seed, the same weather")
-    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
-    parser.add_argument("--kills", type=_from_to(0, 20), default=2, help="of the shop, by SIGKILL")
+    parser.add_argument("--database", choices=DATABASES, default="sqlite", help=DATABASE_HELP)
+    parser.add_argument("--kills", type=_from_to(0, 20), help=KILLS_HELP)
     parser.add_argument("--prompt-seconds", type=_from_to(1, 60), default=8)
     parser.add_argument("--pace", type=_from_to(1, 100), default=1, help=PACE_HELP)
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help=KEEP_HELP)
     options = parser.parse_args()
     if options.payouts is None:
         options.payouts = options.payments // PAYMENTS_A_PAYOUT
+    if options.kills is None:
+        options.kills = KILLS[options.database == CLUSTER]
     return options
 
 
@@ -162,11 +173,10 @@ def _evidence(run: Run, admin: Shop) -> Evidence:
 
 
 def _compare(evidence: Evidence) -> Found:
-    booked = sum(int(order["amount_paid"]) for order in evidence.orders)
-    return Found(
-        compare(evidence.orders, evidence.prompts, evidence.came),
-        compare_out(evidence.books, booked, evidence.came, evidence.left),
-    )
+    back = returned(evidence.books.records)
+    money_in = compare(evidence.orders, evidence.prompts, evidence.came, back)
+    booked = money_in.figures["shillings booked"]
+    return Found(money_in, compare_out(evidence.books, booked, evidence.came, evidence.left))
 
 
 def _keep(run: Run, name: str, content: str) -> None:
@@ -187,7 +197,7 @@ def _facts(run: Run, evidence: Evidence, sending_seconds: float, calm_seconds: f
         forged=_count(answers, FORGED),
         forged_results=_count(answers, FORGED_RESULT),
         could_be_known=len(could_be_known(evidence.books.records, simulator.ended_out())),
-        befell=simulator.ask("weather")["befell"],
+        befell={**simulator.ask("weather")["befell"], **run.shop.befell},
         answers=answers,
         server_errors=run.tally.server_errors,
         broken_rules=_broken_rules(run),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -57,10 +57,16 @@ class Account:
     order: Row
     prompts: Sequence[Row]
     moved: Sequence[Row]
+    #: What has gone back of which attempt's money, in shillings.
+    returned: Mapping[str, int]
 
     @property
     def booked_shillings(self) -> int:
-        return int(self.order["amount_paid"])
+        """What came in. Of an order that is not paid the shop leaves out what has gone back."""
+        gone = 0
+        if self.order["status"] != "paid":
+            gone = sum(self.returned.get(row["transaction_id"], 0) for row in self.payments)
+        return int(self.order["amount_paid"]) + gone
 
     @property
     def moved_shillings(self) -> int:
@@ -76,14 +82,23 @@ class Account:
         return rows
 
 
-def compare(orders: Iterable[Row], prompts: Iterable[Row], ledger: Iterable[Row]) -> Findings:
-    """Find everything that does not agree, from the rows of the shop's and the simulator's APIs."""
+def compare(
+    orders: Iterable[Row],
+    prompts: Iterable[Row],
+    ledger: Iterable[Row],
+    returned: Mapping[str, int] | None = None,
+) -> Findings:
+    """Find everything that does not agree, from the rows of the shop's and the simulator's APIs.
+
+    ``returned`` is what has gone back, in shillings, by the name of the attempt that brought it.
+    """
     asked, moved = _by_reference(prompts), _by_reference(ledger)
     found = Findings()
     for order in orders:
         reference = order["reference"]
-        account = Account(order, asked.pop(reference, []), moved.pop(reference, []))
+        account = Account(order, asked.pop(reference, []), moved.pop(reference, []), returned or {})
         _count(found, account)
+        found.figures["shillings booked"] += account.booked_shillings
         found.offences += _offences(account)
         at_once = most_at_once(account.prompts)
         found.most_prompts_at_once = max(found.most_prompts_at_once, at_once)
@@ -186,9 +201,9 @@ def _prompts(account: Account) -> Told:
 
 def _status(account: Account) -> Told:
     status, total = account.order["status"], int(account.order["total"])
-    in_full = account.booked_shillings >= total
-    if (status == "paid") != in_full and not account.in_review:
-        yield "wrongly paid", f"order {status}, KES {account.booked_shillings} of {total} booked"
+    stayed = int(account.order["amount_paid"])
+    if (status == "paid") != (stayed >= total) and not account.in_review:
+        yield "wrongly paid", f"order {status}, KES {stayed} of {total} booked"
 
 
 def _receipts(account: Account) -> Told:

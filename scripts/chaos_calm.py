@@ -9,6 +9,7 @@ from typing import Any
 
 from scripts.chaos_books import compare, unsettled
 from scripts.chaos_crowd import Run
+from scripts.chaos_out_books import returned
 from scripts.chaos_people import Shop
 from scripts.chaos_progress import progress
 from tests.services.launch import ServiceFailedError
@@ -70,8 +71,9 @@ class _Watch:
 
     def _missing(self) -> int:
         """For how many orders more moved than is booked: a late success may be asked about yet."""
-        simulator = self._simulator
-        found = compare(all_orders(self._admin), simulator.prompts(), simulator.ledger())
+        simulator, orders = self._simulator, all_orders(self._admin)
+        back = returned(out_records(self._run.shop.env["DATABASE_URL"]))
+        found = compare(orders, simulator.prompts(), simulator.ledger(), back)
         return sum(offence.kind == "lost" for offence in found.offences)
 
 

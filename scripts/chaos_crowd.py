@@ -13,13 +13,12 @@ from scripts.chaos_admins import Desk, Numbers, Paymaster, make_suppliers
 from scripts.chaos_forger import Forger, Overheard
 from scripts.chaos_people import Rumours, Shop, ShopGoneError, Shopper, Tally
 from scripts.chaos_progress import progress
-from scripts.chaos_shop import ChaosShop, Ground
+from scripts.chaos_shop import Ground, Struck, make_admins
 from tests.services.launch import ServiceFailedError
 from tests.support.live_shop import ADMIN
 from tests.support.out_records import out_records
 
 PRICES = (10, 150, 1_000, 20_000)
-DOWN_SECONDS = 0.5
 FORGERS_PHONE = "254790000000"
 FORGERS_PAYOUT = 100
 #: Each pays, and each agrees to what the others pay.
@@ -48,7 +47,7 @@ class Run:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
-    def shop(self) -> ChaosShop:
+    def shop(self) -> Struck:
         return self.ground.shop
 
     def next_payment(self) -> int | None:
@@ -88,7 +87,7 @@ def fill_shelves(run: Run, admin: Shop) -> Shelves:
         if status != 201:
             raise ServiceFailedError(f"a product was answered by {status}: {product}")
         made.append(int(product["id"]))
-    run.shop.make_admins(COLLEAGUES)
+    make_admins(run.shop, COLLEAGUES)
     numbers = Numbers()
     count = 2 + run.options.payouts // PAYOUTS_A_SUPPLIER
     return Shelves(made, make_suppliers(admin, count, numbers), numbers)
@@ -132,7 +131,7 @@ def send(run: Run, shelves: Shelves) -> None:
     while any(thread.is_alive() for thread in threads):
         if kills and run.done >= kills[0]:
             kills.pop(0)
-            _kill_and_restart(run)
+            _strike(run)
         if not is_filled and 2 * run.paid_out >= run.options.payouts:
             run.ground.simulator.fill_float(FULL_FLOAT)
             is_filled = True
@@ -141,8 +140,16 @@ def send(run: Run, shelves: Shelves) -> None:
             f"{run.paid_out} of {run.options.payouts} payouts, {run.kills} kills"
         )
         time.sleep(0.1)
+    # Those for which everybody was too fast disturb the calm instead.
+    for _ in kills:
+        _strike(run)
     if run.troubles:
         raise ShopGoneError(run.troubles[0])
+
+
+def _strike(run: Run) -> None:
+    run.shop.strike()
+    run.kills += 1
 
 
 def _guarded(run: Run, live: Callable[[Run, int, Shelves], None], n: int, to: Shelves) -> None:
@@ -182,10 +189,3 @@ def _pay_on(run: Run, admin_number: int, shelves: Shelves) -> None:
 def _kill_points(options: argparse.Namespace) -> list[int]:
     parts = options.kills + 1
     return [options.payments * part // parts for part in range(1, parts)]
-
-
-def _kill_and_restart(run: Run) -> None:
-    run.shop.kill()
-    run.kills += 1
-    time.sleep(DOWN_SECONDS)
-    run.shop.start()

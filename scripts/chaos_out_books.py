@@ -78,6 +78,15 @@ def compare_out(
     return found
 
 
+def returned(records: Iterable[OutRecord]) -> Counter[str]:
+    """What has gone back to payers, in shillings, by the name of the attempt that brought it."""
+    found: Counter[str] = Counter()
+    for record in records:
+        if record.payment is not None and _is_done(record, "refund"):
+            found[record.payment] += record.amount_cents // 100
+    return found
+
+
 def _paired(records: Iterable[OutRecord], rows: Sequence[Row]) -> tuple[list[Left], list[Row]]:
     """Find for each record what moved for it; and what moved for none."""
     rest = dict(enumerate(rows))

@@ -88,7 +88,7 @@ class Shop:
                     timeout=REQUEST_SECONDS,
                 )
                 self._tally.answer(f"{method} {_pattern(path)}", response)
-                if response.status_code != 503 or attempt >= BUSY_TRIES:
+                if not _is_to_be_repeated(method, response, attempt):
                     return response.status_code, _json(response)
             if time.monotonic() > deadline:
                 raise ShopGoneError(f"{path} was not answered for {PATIENCE_SECONDS} s")
@@ -115,6 +115,16 @@ class Shop:
         token = str(answer["access_token"])
         self._session.headers["Authorization"] = f"Bearer {token}"
         return token
+
+
+def _is_to_be_repeated(method: str, response: requests.Response, attempt: int) -> bool:
+    """Tell whether the shop was away, or busy, which a reader waits out for as long as it takes.
+
+    A proxy says in its own words that the process behind it died.
+    """
+    if response.status_code in (502, 504):
+        return "json" not in response.headers.get("Content-Type", "")
+    return response.status_code == 503 and (method == "GET" or attempt < BUSY_TRIES)
 
 
 def _pattern(path: str) -> str:
@@ -202,7 +212,7 @@ class Shopper:
         """Ask for the money of an earlier order, if there is any."""
         order_id = self._earlier.pop(dice.randrange(len(self._earlier)))
         _, order = self._shop.call("GET", f"/api/orders/{order_id}")
-        paid = [row for row in order["payments"] if row["receipt"]]
+        paid = [row for row in order.get("payments", ()) if row["receipt"]]
         if paid:
             self._ask_back(paid[0]["transaction_id"], int(paid[0]["amount"]), dice)
 

@@ -1,14 +1,16 @@
-"""`run.py` with a hasty engine, for chaos.py: `python -m scripts.chaos_server PACE`.
+"""`run.py` with a hasty engine, for chaos.py: `python -m scripts.chaos_server PACE [worker …]`.
 
 At pace 1 it is the product as it is. At pace 10 the engine waits a tenth of its pauses, so that a
 short run calms down in seconds. The constants are changed before anything that uses them is
-imported; the product itself has no switch for this, because no shop should.
+imported; the product itself has no switch for this, because no shop should. With `worker` and
+what else `flask worker` takes, it is one of several workers and no server.
 """
 
 from __future__ import annotations
 
 import sys
 from types import ModuleType
+from typing import NoReturn
 
 
 def hasten(pace: float) -> None:
@@ -21,10 +23,12 @@ def hasten(pace: float) -> None:
     _divide(schedule, "_BACK_OFF_SECONDS", pace)
     _divide(schedule, "_SECOND_THOUGHTS_SECONDS", pace)
     from app import jobs
+    from app.core import idempotency
     from app.payments import inbox
 
     _divide(inbox, "STRAY_SECONDS", pace)
     _divide(jobs, "SWEEP_SECONDS", pace)
+    _divide(idempotency, "LEASE_SECONDS", pace)
     _hasten_money_out(pace)
 
 
@@ -51,11 +55,26 @@ def _divide(module: ModuleType, name: str, pace: float) -> None:
 
 def main() -> None:
     pace = float(sys.argv.pop(1))
+    works = sys.argv[1:2] == ["worker"]
+    if not works:
+        # Before anything of the program that would take a lock or a socket.
+        import app.first  # noqa: F401
     if pace != 1:
         hasten(pace)
+    if works:
+        _work()
     import run
 
     run.main()
+
+
+def _work() -> NoReturn:
+    from flask.cli import FlaskGroup
+
+    from app import create_app
+
+    group = FlaskGroup(create_app=create_app, load_dotenv=False)
+    sys.exit(group.main(sys.argv[1:], prog_name="flask"))
 
 
 if __name__ == "__main__":

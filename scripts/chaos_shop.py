@@ -8,12 +8,14 @@ from __future__ import annotations
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import requests
 from cryptography.fernet import Fernet
@@ -34,10 +36,40 @@ NO_LIMIT = "1000000/minute"
 #: Only this address of loopback speaks for Safaricom, so that a forger can come from another.
 SAFARICOM = "127.0.0.1"
 SIMULATOR_STOP_SECONDS = 10
+DOWN_SECONDS = 0.5
 #: Which shortcode pays, and above how much another admin has to agree.
 PAYING_SHORTCODE = "600000"
 APPROVAL_ABOVE = 5_000
 REQUEST_SECONDS = 30
+
+
+class Struck(Protocol):
+    """A shop that is struck and comes back. `befell` counts with what, in words."""
+
+    befell: Counter[str]
+
+    @property
+    def base_url(self) -> str: ...
+    @property
+    def env(self) -> Mapping[str, str]: ...
+    @property
+    def password(self) -> str: ...
+
+    def flask(self, *arguments: str) -> subprocess.CompletedProcess[str]: ...
+    def log_text(self) -> str: ...
+    def strike(self) -> None: ...
+
+
+def make_admins(shop: Struck, emails: Sequence[str]) -> None:
+    """Make people who may pay out; their password is everybody's. Raises ServiceFailedError."""
+
+    def make(email: str) -> None:
+        person = ("--admin", "--email", email, "--password", shop.password)
+        if (done := shop.flask("users", "create", *person)).returncode:
+            raise ServiceFailedError(f"flask users create: {done.stderr}")
+
+    with ThreadPoolExecutor(len(emails)) as hands:
+        list(hands.map(make, emails))
 
 
 class ChaosShop(LiveShop):
@@ -45,16 +77,16 @@ class ChaosShop(LiveShop):
 
     pace = 1
 
-    def make_admins(self, emails: Sequence[str]) -> None:
-        """Make people who may pay out; their password is everybody's. Raises ServiceFailedError."""
+    def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
+        super().__init__(folder, env)
+        self.befell: Counter[str] = Counter()
 
-        def make(email: str) -> None:
-            person = ("--admin", "--email", email, "--password", self.password)
-            if (done := self.flask("users", "create", *person)).returncode:
-                raise ServiceFailedError(f"flask users create: {done.stderr}")
-
-        with ThreadPoolExecutor(len(emails)) as hands:
-            list(hands.map(make, emails))
+    def strike(self) -> None:
+        """Kill it, and start it again. Raises ServiceFailedError."""
+        self.kill()
+        time.sleep(DOWN_SECONDS)
+        self.start()
+        self.befell["the shop killed"] += 1
 
     def start(self) -> None:
         with self.log.open("ab") as output:
@@ -128,7 +160,7 @@ class Simulator:
 
 @dataclass(frozen=True)
 class Ground:
-    shop: ChaosShop
+    shop: Struck
     simulator: Simulator
 
 
@@ -145,7 +177,8 @@ def chaos_ground(*, database: str, prompt_seconds: int, pace: int, seed: int) ->
         if database == "postgresql":
             url = stack.enter_context(postgres.serve()).create_database("chaos")
         address = stack.enter_context(_simulator(prompt_seconds, seed, folder / "simulator.log"))
-        env = _settings(url, address, prompt_seconds) | {"LIPA_ENV_FILE": str(folder / ".env")}
+        env = _settings(url, address) | manners(prompt_seconds)
+        env["LIPA_ENV_FILE"] = str(folder / ".env")
         shop = ChaosShop(folder, env)
         shop.pace = pace
         shop.prepare()
@@ -154,15 +187,9 @@ def chaos_ground(*, database: str, prompt_seconds: int, pace: int, seed: int) ->
         yield Ground(shop, Simulator(address))
 
 
-def _settings(database_url: str, daraja: str, prompt_seconds: int) -> dict[str, str]:
-    port = free_port()
-    return plain_environment() | {
-        "HOST": "127.0.0.1",
-        "PORT": str(port),
-        "PUBLIC_URL": f"http://127.0.0.1:{port}",
-        "DATABASE_URL": database_url,
-        "MPESA_ENVIRONMENT": "simulator",
-        "MPESA_BASE_URL": daraja,
+def manners(prompt_seconds: int) -> dict[str, str]:
+    """The settings by which a shop behaves in a chaos run, wherever it stands."""
+    return {
         "MPESA_TIMEOUT_SECONDS": str(DARAJA_TIMEOUT_SECONDS),
         "MPESA_CALLBACK_ALLOWLIST": SAFARICOM,
         "STK_PROMPT_SECONDS": str(prompt_seconds),
@@ -172,6 +199,18 @@ def _settings(database_url: str, daraja: str, prompt_seconds: int) -> dict[str, 
         "RATE_LIMIT_INITIATE": NO_LIMIT,
         "RATE_LIMIT_STATUS": NO_LIMIT,
         "RATE_LIMIT_SIGN_IN": "1000/minute",
+    }
+
+
+def _settings(database_url: str, daraja: str) -> dict[str, str]:
+    port = free_port()
+    return plain_environment() | {
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "DATABASE_URL": database_url,
+        "MPESA_ENVIRONMENT": "simulator",
+        "MPESA_BASE_URL": daraja,
         "SECRET_KEY": secrets.token_urlsafe(32),
         "JWT_SECRET_KEY": secrets.token_urlsafe(32),
         "SETTINGS_ENCRYPTION_KEY": Fernet.generate_key().decode(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.services.engines import pytest_collection_modifyitems, pytest_report_header
-from tests.services.fixtures import chromium_path, postgres_server, redis_server
+from tests.services.fixtures import chromium_path, postgres_server, redis_server, rooms_database
 from tests.services.network import network_guard, stays_on_this_machine
 from tests.services.summary import pytest_terminal_summary
 
@@ -15,5 +15,6 @@ __all__ = [
     "pytest_report_header",
     "pytest_terminal_summary",
     "redis_server",
+    "rooms_database",
     "stays_on_this_machine",
 ]

@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 from flask import current_app, g, redirect, request
 from flask.typing import ResponseReturnValue
-from flask_jwt_extended import verify_jwt_in_request
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt.exceptions import PyJWTError
 
@@ -181,7 +180,6 @@ def _page_to_return_to() -> str:
 
 def _identify() -> Person | None:
     try:
-        verify_jwt_in_request(optional=True)
         uuid = sign_in_of_request()
     except (JWTExtendedException, PyJWTError, UnicodeError):
         return None

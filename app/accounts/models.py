@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, ForeignKey, LargeBinary, String, UniqueConstraint, false
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.accounts.roles import ALLOWED, May, Role
@@ -18,6 +18,7 @@ class Person(Model):
     """Somebody with an account. ``email`` is kept in lower case and is unique."""
 
     __tablename__ = "people"
+    __table_args__ = (Index("ix_people_role", "role"), Index("ix_people_phone", "phone"))
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     uuid: Mapped[UUID] = mapped_column(default=uuid4, unique=True)

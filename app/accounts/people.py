@@ -26,7 +26,7 @@ MOST_STAFF = 200
 
 def staff() -> Sequence[Person]:
     """Return everybody with a role in the back office, by name."""
-    query = select(Person).where(Person.role != Role.SHOPPER)
+    query = select(Person).where(Person.role.in_([role for role in Role if role != Role.SHOPPER]))
     return db.session.scalars(query.order_by(Person.name, Person.id).limit(MOST_STAFF)).all()
 
 

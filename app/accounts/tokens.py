@@ -6,13 +6,15 @@ request, so that ending a sign-in or taking a role away works at once.
 
 from __future__ import annotations
 
+import hashlib
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID
 
-from flask import Flask
+from flask import Flask, Request, current_app, request
 from flask import Response as FlaskResponse
 from flask_jwt_extended import (
     create_access_token,
@@ -20,6 +22,7 @@ from flask_jwt_extended import (
     get_jwt,
     set_access_cookies,
     unset_jwt_cookies,
+    verify_jwt_in_request,
 )
 from werkzeug.wrappers import Response
 
@@ -27,6 +30,8 @@ ACCESS_LIFETIME = timedelta(hours=1)
 REFRESH_LIFETIME = timedelta(days=30)
 #: A browser has no refresh dance: its cookie lives as long as the sign-in that it names.
 BROWSER_LIFETIME = timedelta(days=30)
+LEEWAY_SECONDS = 10
+_MOST_REMEMBERED = 10_000
 _SCHEME = re.compile(r"\s*(?:bearer|jwt)\s+", re.IGNORECASE)
 
 
@@ -39,7 +44,7 @@ def configure(app: Flask, secret: str, *, secure_cookies: bool) -> None:
         JWT_TOKEN_LOCATION=["headers", "cookies"],
         JWT_ACCESS_TOKEN_EXPIRES=ACCESS_LIFETIME,
         JWT_REFRESH_TOKEN_EXPIRES=REFRESH_LIFETIME,
-        JWT_DECODE_LEEWAY=10,
+        JWT_DECODE_LEEWAY=LEEWAY_SECONDS,
         JWT_COOKIE_SECURE=secure_cookies,
         JWT_COOKIE_SAMESITE="Lax",
         JWT_SESSION_COOKIE=False,
@@ -75,8 +80,48 @@ def take_from_browser(response: Response) -> None:
 
 
 def sign_in_of_request() -> UUID | None:
-    """Return the sign-in named by the verified token of this request."""
-    return sign_in_id(get_jwt())
+    """Return the sign-in named by the token of this request, in header or cookie, if it has one.
+
+    Raises what Flask-JWT-Extended and PyJWT raise for a token that is not ours or has expired. A
+    token that was found good once is remembered in this process: its signature stays good.
+    """
+    key = _key_of(request)
+    claims = _remembered().get(key) if key else None
+    if claims is None or not _is_in_time(claims):
+        verify_jwt_in_request(optional=True)
+        claims = get_jwt()
+        if key and claims:
+            _remember(key, claims)
+    return sign_in_id(claims)
+
+
+def _key_of(request: Request) -> bytes | None:
+    """Return what a token is remembered by; None where the library has to look for one."""
+    header = request.headers.get("Authorization")
+    if header is None:
+        token = request.cookies.get(current_app.config["JWT_ACCESS_COOKIE_NAME"])
+    else:
+        scheme, _, token = header.partition(" ")
+        token = token if scheme == "Bearer" else None
+    return hashlib.sha256(token.encode()).digest() if token else None
+
+
+def _remembered() -> dict[bytes, Mapping[str, Any]]:
+    found: dict[bytes, Mapping[str, Any]] = current_app.extensions.setdefault("lipa_tokens", {})
+    return found
+
+
+def _remember(key: bytes, claims: Mapping[str, Any]) -> None:
+    remembered = _remembered()
+    if len(remembered) >= _MOST_REMEMBERED:
+        remembered.clear()
+    remembered[key] = claims
+
+
+def _is_in_time(claims: Mapping[str, Any]) -> bool:
+    moment = time.time()
+    begun = float(claims.get("nbf", 0)) <= moment + LEEWAY_SECONDS
+    return begun and moment < float(claims["exp"]) + LEEWAY_SECONDS
 
 
 def sign_in_id(claims: Mapping[str, Any]) -> UUID | None:

@@ -83,7 +83,8 @@ def ask_for_float() -> ResponseReturnValue:
 
 def _newest_readings(shortcode: str) -> list[FloatReading]:
     query = select(FloatReading).where(FloatReading.shortcode == shortcode)
-    newest = query.order_by(FloatReading.id.desc()).limit(NEWEST_READINGS)
+    newest = query.order_by(FloatReading.asked_at.desc(), FloatReading.id.desc())
+    newest = newest.limit(NEWEST_READINGS)
     return list(db.session.scalars(newest))
 
 

@@ -28,6 +28,15 @@ class AuditEntry(Model):
     __table_args__ = (
         Index("ix_audit_entries_subject", "subject", "id"),
         Index("ix_audit_entries_actor", "actor_id", "id"),
+        Index("ix_audit_entries_actor_name", "actor", "id"),
+        # Read by how an action begins, which PostgreSQL's usual order of letters cannot.
+        Index(
+            "ix_audit_entries_action",
+            "action",
+            "id",
+            postgresql_ops={"action": "varchar_pattern_ops"},
+        ),
+        Index("ix_audit_entries_at", "at"),
     )
 
     #: Gapless, from 1: a missing number is a missing row.

@@ -1,17 +1,20 @@
 """Announcements, staged in the transaction that they speak of and sent after its commit.
 
 What is staged survives a kill between commit and sending. It may be sent twice and never too
-early, so whoever hears it must be able to hear it again.
+early, so whoever hears it must be able to hear it again. Each process sends at once what it has
+staged itself, and looks a moment later for what the others have left: several that all sent
+everything would tell most of it twice.
 """
 
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, String, delete, or_, select
+from sqlalchemy import JSON, ColumnElement, String, delete, inspect, or_, select, true
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app.core.clock import now
@@ -24,6 +27,10 @@ logger = logging.getLogger(__name__)
 BATCH = 200
 #: News that nobody could be told in this time is dropped: pages have read the books since.
 KEPT_MINUTES = 10
+#: What another process has staged is left to it for so long.
+LEFT_SECONDS = 1.0
+#: What this process has staged and not sent; without anybody who sends, only the newest.
+_ours: deque[int] = deque(maxlen=10_000)
 
 Deliver = Callable[[str, dict[str, Any]], None]
 #: Told of what is staged, inside its transaction: what a listener writes stands or falls with it.
@@ -55,11 +62,37 @@ def stage(
 
     ``wake`` is called once that has been committed.
     """
-    session.add(Announcement(topic=topic, body=body))
+    row = Announcement(topic=topic, body=body)
+    session.add(row)
+    after_commit(lambda: _remember(row))
     for listener in _listeners:
         listener(session, topic, body)
     if wake is not None:
         after_commit(wake)
+
+
+def _remember(row: Announcement) -> None:
+    # Not `row.id`, which would be asked of the database anew after the commit.
+    identity = inspect(row).identity
+    if identity is not None:
+        _ours.append(identity[0])
+
+
+def send_ours(deliver: Deliver, limit: int = BATCH) -> int:
+    """Send what this process has staged, and forget what was sent; return how much that was.
+
+    What ``deliver`` fails on is left for `send_staged`.
+    """
+    ids = [_ours.popleft() for _ in range(min(limit, len(_ours)))]
+    return _send(Announcement.id.in_(ids), deliver, limit) if ids else 0
+
+
+def send_left(deliver: Deliver, limit: int = BATCH) -> int:
+    """Send what nobody has sent, whoever has staged it; otherwise like `send_staged`."""
+    moment = now()
+    before = Announcement.created_at < moment - timedelta(seconds=LEFT_SECONDS)
+    # Or written before somebody set the clock back.
+    return _send(or_(before, Announcement.created_at > moment), deliver, limit)
 
 
 def send_staged(deliver: Deliver, limit: int = BATCH) -> int:
@@ -67,7 +100,12 @@ def send_staged(deliver: Deliver, limit: int = BATCH) -> int:
 
     What ``deliver`` fails on stays for the next time, until it is too old to matter.
     """
-    waiting = db.session.scalars(select(Announcement).order_by(Announcement.id).limit(limit)).all()
+    return _send(true(), deliver, limit)
+
+
+def _send(which: ColumnElement[bool], deliver: Deliver, limit: int) -> int:
+    query = select(Announcement).where(which).order_by(Announcement.id).limit(limit)
+    waiting = db.session.scalars(query).all()
     if not waiting:
         return 0
     sent = [row.id for row in waiting if _sent(row, deliver)]

@@ -14,6 +14,7 @@ from contextvars import ContextVar
 
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.core.errors import Busy
@@ -107,6 +108,19 @@ def end_reads() -> None:
     if _hooks.get() is not None or _rehearsing.get():
         raise RuntimeError("never call out inside a transaction")
     db.session().commit()
+
+
+def let_go(_error: BaseException | None = None) -> None:
+    """End a request's session, also when its connection is lost and can end nothing any more.
+
+    Whatever was written is committed by then. That an open read could not be ended is no reason
+    to take the answer back.
+    """
+    try:
+        db.session.remove()
+    except SQLAlchemyError as error:
+        db.session.registry.clear()
+        logger.warning("a connection was lost behind an answer (%s)", type(error).__name__)
 
 
 def watch(engine: Engine) -> None:

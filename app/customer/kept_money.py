@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, select
 
 from app.core.money import shillings_number
 from app.customer.kept import Row, Subject, by_id, moment
 from app.disbursements.models import Disbursement, Kind
+from app.disbursements.of_money import back_from
 from app.mpesa.phone import masked
 from app.orders.models import Order
 from app.payments.claims.models import Claim
@@ -26,8 +27,7 @@ def refunds_to(person_id: int) -> ColumnElement[bool]:
     own = select(Order.id).where(orders_of(person_id))
     paid = select(Payment.id).where(Payment.order_id.in_(own))
     received = select(Credit.id).where(Credit.order_id.in_(own))
-    of_theirs = or_(Disbursement.payment_id.in_(paid), Disbursement.credit_id.in_(received))
-    return and_(Disbursement.kind == Kind.REFUND, of_theirs)
+    return and_(Disbursement.kind == Kind.REFUND, back_from(paid, received))
 
 
 def orders(subject: Subject) -> Iterator[Row]:

@@ -39,8 +39,9 @@ from app.orders.models import Order
 from app.orders.states import OrderStatus
 from app.payments import service as payments
 from app.payments.models import Payment
+from app.payments.reading import Reading
 from app.payments.states import UNPAID_ENDS, Status
-from app.payments.view import order_state
+from app.payments.view import state_of
 from app.payments.webhook import receive_stk_callback
 from app.web import answer_error
 
@@ -219,7 +220,7 @@ def initiate() -> ResponseReturnValue:
         merchant_request_id=payment.merchant_request_id,
         customer_message=CUSTOMER_MESSAGE,
         status=STATUS_WORDS[Status(payment.status)],
-        **_for_the_page(payment.order, [payment]),
+        **_for_the_page(payments.read(payment.order, [payment])),
     )
     answer = InitiateAnswer(message=message, data=data)
     return jsonify(answer.model_dump()), 202 if unknown else 200
@@ -236,11 +237,10 @@ def initiate() -> ResponseReturnValue:
 @signed_in
 @status_limit
 def query() -> ResponseReturnValue:
-    order = orders.find_order(parse(request, QueryBody).order_id, require_person())
-    attempts = payments.attempts_of(order)
-    if (attempt := payments.telling_attempt(attempts)) is not None:
+    reading = payments.read_order(parse(request, QueryBody).order_id, require_person())
+    if (attempt := payments.telling_attempt(reading.attempts)) is not None:
         payments.wake(attempt)
-    return jsonify(QueryAnswer(data=_status_of(order, attempts)).model_dump())
+    return jsonify(QueryAnswer(data=_status_of(reading)).model_dump())
 
 
 @shop_dialect.get("/verify/<order_id>")
@@ -269,8 +269,9 @@ def callback() -> ResponseReturnValue:
     return receive_stk_callback(request)
 
 
-def _status_of(order: Order, attempts: Sequence[Payment]) -> QueryData:
-    attempt, receipt = _what_tells(order, attempts)
+def _status_of(reading: Reading) -> QueryData:
+    order = reading.order
+    attempt, receipt = _what_tells(order, reading.attempts)
     word = _payment_word(order, attempt)
     return QueryData(
         status=word,
@@ -281,7 +282,7 @@ def _status_of(order: Order, attempts: Sequence[Payment]) -> QueryData:
         result_desc=attempt.result_desc if attempt else None,
         result_meaning=meaning("stk", attempt.result_code) if attempt else None,
         review=order.status == OrderStatus.REVIEW or (attempt is not None and attempt.needs_review),
-        **_for_the_page(order, attempts),
+        **_for_the_page(reading),
     )
 
 
@@ -307,11 +308,11 @@ def _reason(attempt: Payment | None) -> str | None:
     return (attempt.review_reason or attempt.reason) if attempt else None
 
 
-def _for_the_page(order: Order, attempts: Sequence[Payment]) -> dict[str, Any]:
+def _for_the_page(reading: Reading) -> dict[str, Any]:
     """Add what the payment dialog shows; programs may pass it over."""
-    state = order_state(order, attempts)
+    state = state_of(reading)
     return {
-        "order_id": str(order.uuid),
+        "order_id": str(reading.order.uuid),
         "transaction_id": state["transaction_id"],
         "title": in_readers_language(state["title"]),
         "can_retry": state["can_pay"],

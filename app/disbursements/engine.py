@@ -15,6 +15,7 @@ from app.disbursements.models import Disbursement
 from app.disbursements.references import find
 from app.disbursements.states import SENT, OutStatus
 from app.extensions import db
+from app.ledger.service import carry_forward
 
 logger = logging.getLogger("payments.mpesa")
 
@@ -46,6 +47,7 @@ def sweep() -> int:
     for disbursement_id in due:
         _guarded(take_turn, disbursement_id)
     results.prune()
+    carry_forward()
     return len(unhandled) + len(lapsed) + len(due)
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.accounts.models import Person
@@ -42,6 +42,10 @@ ONE_PURPOSE = (
 )
 
 
+_UNWRITTEN_SQL = text("written_at IS NULL")
+_FLAGGED_SQL = text("review_reason IS NOT NULL AND reviewed_at IS NULL")
+
+
 def new_token() -> str:
     """Return a secret of 256 bits that only one address given to Daraja carries."""
     return secrets.token_urlsafe(32)
@@ -54,6 +58,14 @@ class PayoutRun(Model):
     """
 
     __tablename__ = "payout_runs"
+    __table_args__ = (
+        Index(
+            "ix_payout_runs_unwritten",
+            "id",
+            sqlite_where=_UNWRITTEN_SQL,
+            postgresql_where=_UNWRITTEN_SQL,
+        ),
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     uuid: Mapped[UUID] = mapped_column(default=uuid4, unique=True)
@@ -93,6 +105,18 @@ class Disbursement(Model):
         CheckConstraint("msisdn != '' OR channel = 'reversal'", name="some_number"),
         Index("ix_disbursements_due", "next_check_at"),
         Index("ix_disbursements_status_newest", "status", "id"),
+        Index("ix_disbursements_kind_newest", "kind", "id"),
+        # With the amounts, so that what stands in each state is summed up without the rows.
+        Index("ix_disbursements_kind_status", "kind", "status", "id", "amount_cents"),
+        Index("ix_disbursements_status_age", "status", "created_at"),
+        Index("ix_disbursements_completed", "status", "completed_at"),
+        Index("ix_disbursements_kind_completed", "kind", "status", "completed_at"),
+        Index(
+            "ix_disbursements_flagged",
+            "id",
+            sqlite_where=_FLAGGED_SQL,
+            postgresql_where=_FLAGGED_SQL,
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -200,7 +224,15 @@ class ResultMessage(Model):
     """What Daraja posted about money going out, kept as it came before it is understood."""
 
     __tablename__ = "result_inbox"
-    __table_args__ = (Index("ix_result_inbox_unhandled", "handled_at", "id"),)
+    __table_args__ = (
+        Index("ix_result_inbox_unhandled", "handled_at", "id"),
+        Index(
+            "ix_result_inbox_unproven",
+            "id",
+            sqlite_where=text("origin_proven IS 0 AND token_id IS NULL"),
+            postgresql_where=text("origin_proven IS false AND token_id IS NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     natural_key: Mapped[str] = mapped_column(String(64), unique=True)
@@ -225,7 +257,10 @@ class FloatReading(Model):
     """What a shortcode's accounts held at a moment, in cents; None while Daraja is being asked."""
 
     __tablename__ = "float_readings"
-    __table_args__ = (Index("ix_float_readings_newest", "shortcode", "answered_at"),)
+    __table_args__ = (
+        Index("ix_float_readings_newest", "shortcode", "answered_at"),
+        Index("ix_float_readings_asked", "shortcode", "asked_at"),
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     shortcode: Mapped[str] = mapped_column(String(12))

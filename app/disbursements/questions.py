@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, func, literal_column, select
 from sqlalchemy.orm import aliased, joinedload
 
 from app.core.clock import for_people, now
@@ -15,6 +15,7 @@ from app.core.recalling import recalled
 from app.core.texts import marked, said
 from app.disbursements import words
 from app.disbursements.models import Disbursement, Kind, PayoutRun, ResultMessage
+from app.disbursements.of_money import back_from
 from app.disbursements.results import MOST_TRIES
 from app.disbursements.states import NOT_PAID, OutStatus
 from app.extensions import db
@@ -72,32 +73,44 @@ def open_questions(limit: int = MOST_OF_A_KIND) -> list[OutQuestion]:
 
 def to_send_back(limit: int = MOST_OF_A_KIND) -> list[SetAside]:
     """Return the money set aside that has not gone back yet, oldest first."""
-    asked = func.coalesce(func.sum(Disbursement.amount_cents), 0)
-    gone = func.coalesce(
-        func.sum(Disbursement.amount_cents).filter(Disbursement.status == OutStatus.COMPLETED), 0
-    )
-    of_payment = aliased(Credit)
-    money = func.coalesce(Disbursement.credit_id, of_payment.id)
-    sums = (
-        select(money.label("money"), asked.label("asked"), gone.label("gone"))
-        .outerjoin(of_payment, of_payment.payment_id == Disbursement.payment_id)
-        .where(Disbursement.status.not_in(NOT_PAID), Disbursement.kind == Kind.REFUND)
-        .group_by(money)
-        .subquery()
-    )
-    back, returned = func.coalesce(sums.c.asked, 0), func.coalesce(sums.c.gone, 0)
     query = (
-        select(Credit, back, returned)
-        .outerjoin(sums, sums.c.money == Credit.id)
-        .where(Credit.decision == Decision.SET_ASIDE, returned < Credit.amount_cents)
+        select(Credit)
+        .where(
+            # As a literal: only so does a planner know the index made for this question.
+            Credit.decision == literal_column(f"'{Decision.SET_ASIDE}'"),
+            Credit.returned_cents < Credit.amount_cents,
+        )
         .options(joinedload(Credit.payment), joinedload(Credit.order))
         .order_by(Credit.id)
         .limit(limit)
     )
+    credits = db.session.scalars(query).unique().all()
+    sums = _asked_back(credits)
+    found = [(credit, *sums.get(credit.id, (0, 0))) for credit in credits]
     return [
-        SetAside(credit, credit.amount_cents - int(asked), int(asked) - int(gone))
-        for credit, asked, gone in db.session.execute(query).unique()
+        SetAside(credit, credit.amount_cents - asked, asked - gone)
+        for credit, asked, gone in found
+        if gone < credit.amount_cents
     ]
+
+
+def _asked_back(credits: Sequence[Credit]) -> dict[int, tuple[int, int]]:
+    """Return by credit what is asked for of it and has not failed, and what of that is gone."""
+    payments = [credit.payment_id for credit in credits if credit.payment_id is not None]
+    of_payment = aliased(Credit)
+    money = func.coalesce(Disbursement.credit_id, of_payment.id)
+    asked = func.coalesce(func.sum(Disbursement.amount_cents), 0)
+    gone = func.coalesce(
+        func.sum(Disbursement.amount_cents).filter(Disbursement.status == OutStatus.COMPLETED), 0
+    )
+    query = (
+        select(money, asked, gone)
+        .outerjoin(of_payment, of_payment.payment_id == Disbursement.payment_id)
+        .where(Disbursement.status.not_in(NOT_PAID), Disbursement.kind == Kind.REFUND)
+        .where(back_from(payments, [credit.id for credit in credits]))
+        .group_by(money)
+    )
+    return {row[0]: (int(row[1]), int(row[2])) for row in db.session.execute(query)}
 
 
 def path_of(record: Disbursement) -> str:
@@ -201,7 +214,7 @@ def _failed(limit: int) -> Iterator[OutQuestion]:
     """Find what failed lately and was neither made anew nor, for a refund, asked for again."""
     lately = now() - timedelta(days=FAILED_DAYS)
     anew = aliased(Disbursement)
-    repeated = or_(
+    repeated = (
         anew.form_key == "again:" + Disbursement.public_ref,
         (anew.payment_id == Disbursement.payment_id) & (anew.id > Disbursement.id),
         (anew.credit_id == Disbursement.credit_id) & (anew.id > Disbursement.id),
@@ -209,7 +222,8 @@ def _failed(limit: int) -> Iterator[OutQuestion]:
     query = _records().where(
         Disbursement.status == OutStatus.FAILED,
         Disbursement.created_at > lately,
-        ~select(anew.id).where(repeated).exists(),
+        # Three questions, each with an index of its own.
+        *(~select(anew.id).where(by).exists() for by in repeated),
     )
     for record in db.session.scalars(query.limit(limit)):
         mend = words.told(record).message

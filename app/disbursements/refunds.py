@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models import Person
@@ -16,6 +16,7 @@ from app.core.texts import said
 from app.disbursements import approvals
 from app.disbursements.approvals import readable
 from app.disbursements.models import Channel, Disbursement, Kind
+from app.disbursements.of_money import back_from
 from app.disbursements.references import find, with_fresh_names
 from app.disbursements.refund_rules import (
     Back,
@@ -126,8 +127,7 @@ def _written(
 
 def _of(payment_id: int) -> ColumnElement[bool]:
     """Pick a payment's refunds, and those of its money from before it was known to be its."""
-    own = select(Credit.id).where(Credit.payment_id == payment_id)
-    return or_(Disbursement.payment_id == payment_id, Disbursement.credit_id.in_(own))
+    return back_from([payment_id], select(Credit.id).where(Credit.payment_id == payment_id))
 
 
 def _reversal_failed(payment: Payment) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 
 from app.disbursements.models import Disbursement
+from app.disbursements.of_money import back_from
 from app.disbursements.states import OutStatus
 from app.extensions import db
 from app.payments.models import Credit, Payment
@@ -25,7 +26,7 @@ def returned_cents(payments: Iterable[Payment]) -> dict[int, int]:
     query = (
         select(owner, func.sum(Disbursement.amount_cents))
         .outerjoin(Credit, Credit.id == Disbursement.credit_id)
-        .where(or_(Disbursement.payment_id.in_(ids), Disbursement.credit_id.in_(early)))
+        .where(back_from(ids, early))
         .where(Disbursement.status == OutStatus.COMPLETED)
         .group_by(owner)
     )

@@ -13,7 +13,7 @@ from app.payments.models import InboxMessage
 
 #: Among so many of the newest callbacks those without proof are looked for. In a shop where all is
 #: well there are none, and a search for them would else go through every callback that ever came.
-NEWEST_ROWS = 5000
+NEWEST_ROWS = 1000
 
 
 def failures(session: Session, period: Period) -> int:

@@ -22,6 +22,9 @@ from app.figures.periods import CHOICES, HOUR, Period, period_of
 #: page that many people watch costs a large database a twentieth of its time at most.
 SLOW_SECONDS = 0.25
 KEPT_TIMES = 20
+#: Figures of so many attempts are kept, too, for so long, on a machine that is quick about them.
+MANY_ATTEMPTS = 5_000
+MANY_KEPT_SECONDS = 10.0
 LONGEST_KEPT_SECONDS = 300.0
 #: Whoever asks while somebody else computes the same waits for it this long.
 WAIT_SECONDS = 20.0
@@ -80,9 +83,11 @@ class Shelf:
         began = time.monotonic()
         found = compute(db.session(), period_of(days))
         ended = time.monotonic()
-        if ended - began > SLOW_SECONDS:
-            pause = min((ended - began) * KEPT_TIMES, LONGEST_KEPT_SECONDS)
-            self._kept[days] = (ended + pause, found)
+        pause = (ended - began) * KEPT_TIMES if ended - began > SLOW_SECONDS else 0.0
+        if found.ends.initiated > MANY_ATTEMPTS:
+            pause = max(pause, MANY_KEPT_SECONDS)
+        if pause:
+            self._kept[days] = (ended + min(pause, LONGEST_KEPT_SECONDS), found)
         return found
 
 

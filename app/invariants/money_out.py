@@ -24,7 +24,7 @@ from app.invariants.rules import (
     timeline_explains,
 )
 from app.ledger.models import Account, Transfer
-from app.ledger.service import balances
+from app.ledger.service import kept_balances, summed
 from app.payments.models import Credit, Payment
 from app.payments.states import Decision, Standing
 from app.suppliers.models import NumberChange
@@ -171,13 +171,22 @@ def every_change_out_is_written_down() -> Iterator[Violation]:
 def the_ledger_tells_the_same() -> Iterator[Violation]:
     """I9: every account of the ledger holds what the records that it speaks of come to."""
     rule = "I9 the ledger tells the same"
-    booked = balances()
+    booked = summed()
     if sum(booked.values()):
         yield Violation(rule, "trial balance", f"is {kes(sum(booked.values()))}")
     for account, cents in _expected().items():
         if booked[account] != cents:
             told = f"holds {kes(booked[account])}, and the records come to {kes(cents)}"
             yield Violation(rule, f"account {account}", told)
+
+
+def kept_balances_are_what_was_booked() -> Iterator[Violation]:
+    """I9: what is kept of the balances is the sum of the transfers that it speaks of."""
+    through, kept = kept_balances()
+    for account, cents in summed(through).items():
+        if kept[account] != cents:
+            told = f"is kept as {kes(kept[account])}, and its transfers come to {kes(cents)}"
+            yield Violation("I9 kept balances", f"account {account}", told)
 
 
 def no_secrets_in_words_out() -> Iterator[Violation]:
@@ -201,6 +210,7 @@ CHECKS: tuple[Check, ...] = (
     nothing_out_is_stuck,
     every_change_out_is_written_down,
     the_ledger_tells_the_same,
+    kept_balances_are_what_was_booked,
     no_secrets_in_words_out,
 )
 

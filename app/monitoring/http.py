@@ -13,7 +13,7 @@ from app.monitoring.meters import count_request
 logger = logging.getLogger("lipa.http")
 
 #: Asked for so often that a line for each would hide the others.
-_QUIET = ("/api/health", "/metrics")
+_QUIET = ("/api/health", "/api/health/live", "/api/health/ready", "/metrics")
 
 
 def watch_requests(app: Flask) -> None:

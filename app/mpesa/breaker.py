@@ -144,6 +144,9 @@ class Breaker:
             logger.warning("%s answers again", self.name)
 
     def _count(self, usable: bool) -> tuple[str, str]:
+        # The rule: no failure to forget. Nobody waits for the lock, under which Redis is asked.
+        if usable and self.state == STATE_CLOSED and not self._circuit.fail_counter:
+            return STATE_CLOSED, STATE_CLOSED
         with self._lock:
             before = self._circuit.state.name
             # What comes late, when the circuit has opened already, is an error of pybreaker's.

@@ -13,7 +13,9 @@ from urllib3.exceptions import NewConnectionError
 from urllib3.exceptions import SSLError as TlsError
 from urllib3.util import Retry
 
-POOL_SIZE = 64
+#: As many connections are kept open as prompts were ever under way at once: with fewer, each
+#: further one in a crowd would begin with a handshake. Without a crowd there are few.
+POOL_SIZE = 1024
 MOST_REPEATS = 2
 #: What has taken longer is not asked again: somebody may be waiting for the answer.
 REPEAT_WITHIN_SECONDS = 1.0

@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -25,6 +26,8 @@ from app.core.columns import BigId, UtcDateTime
 from app.core.request_ids import current_request_id
 from app.extensions import Model
 from app.orders.states import OrderStatus
+
+_REVIEWED_SQL = text("review_reason IS NOT NULL")
 
 
 class Kind(StrEnum):
@@ -107,6 +110,10 @@ class Order(Model):
         Index("ix_orders_person_newest", "person_id", "id"),
         Index("ix_orders_held", "status", "held_until"),
         Index("ix_orders_created_at", "created_at"),
+        Index("ix_orders_status_newest", "status", "id"),
+        Index(
+            "ix_orders_reviewed", "id", sqlite_where=_REVIEWED_SQL, postgresql_where=_REVIEWED_SQL
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

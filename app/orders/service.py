@@ -9,9 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from flask import current_app
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, lazyload, selectinload
 
 from app.accounts.models import Person
 from app.core.clock import now
@@ -98,8 +98,11 @@ def any_order(ref: object) -> Order:
 
 
 def find_order(ref: object, person: Person) -> Order:
-    """Return an order by its number or UUID. Raises NotFound, also for somebody else's."""
-    order = db.session.scalar(select(Order).where(_named(ref)))
+    """Return an order by its number or UUID. Raises NotFound, also for somebody else's.
+
+    Its lines are read when somebody looks at them.
+    """
+    order = db.session.scalar(select(Order).where(_named(ref)).options(lazyload(Order.lines)))
     if order is None or (order.person_id != person.id and not person.is_admin):
         raise NotFound(marked("There is no such order, or it is not yours."))
     return order
@@ -179,12 +182,17 @@ def lock_order(session: Session, order_id: int) -> Order:
 
     Whoever starts a payment, settles one or closes the order comes through here, one at a time.
     """
-    return session.scalars(
-        select(Order)
-        .where(Order.id == order_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one()
+    return session.scalars(_LOCKED, {"order_id": order_id}).one()
+
+
+#: Its lines are read when somebody looks at them.
+_LOCKED = (
+    select(Order)
+    .where(Order.id == bindparam("order_id"))
+    .options(lazyload(Order.lines))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
 
 
 def fulfil(session: Session, order: Order) -> None:

@@ -24,7 +24,7 @@ from app.mpesa.messages import QueryAnswer, QueryFinal
 from app.mpesa.settings import MissingSettings
 from app.orders import service as orders
 from app.orders.states import OrderEvent
-from app.payments import asking_again, by_hand, inbox, phones, strays, suspicion
+from app.payments import asking_again, by_hand, inbox, keeping, phones, strays, suspicion
 from app.payments.asking import ask_soon
 from app.payments.evidence import Evidence, Outcome
 from app.payments.models import Payment
@@ -55,6 +55,9 @@ def ask(payment_id: int, *, at_once: bool = False) -> str:
     ``at_once`` asks before it is due, for a caller whose document promises a live answer; even
     then one payment is asked about at most once in MINIMUM_PAUSE_SECONDS.
     """
+    # What Daraja has said already needs no question.
+    for inbox_id in inbox.unhandled_of(payment_id):
+        _guarded(inbox.handle_again, inbox_id)
     checkout_request_id = _claim(payment_id, at_once)
     if checkout_request_id is None:
         return "not due"
@@ -103,7 +106,7 @@ def sweep() -> int:
     for inbox_id in unknown:
         _guarded(strays.ask, inbox_id)
     lapsed = by_hand.lapse_due()
-    inbox.prune()
+    keeping.prune()
     phones.prune()
     idempotency.prune()
     suspicion.warn()

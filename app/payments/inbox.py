@@ -8,19 +8,14 @@ costs little, and by itself it changes nothing.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import logging
-import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, delete, or_, select, update
+from sqlalchemy import Select, case, or_, select, update
 from sqlalchemy.orm import Session
-from werkzeug.datastructures import Headers
 
 from app.core.clock import now
-from app.core.statements import insert_or_nothing
 from app.core.unit_of_work import after_commit, rehearsal, transaction
 from app.extensions import db
 from app.monitoring.meters import count_callback
@@ -31,15 +26,11 @@ from app.payments.asking import ask_soon
 from app.payments.evidence import Evidence, Outcome
 from app.payments.models import InboxMessage, Payment
 from app.payments.schedule import pause_after
-from app.payments.sealing import SealedBody, kept, opened
+from app.payments.sealing import SealedBody, opened
 from app.payments.settle import RECEIPT_REUSED, settle
 
 logger = logging.getLogger("payments.mpesa")
 
-MAX_BODY_BYTES = 64 * 1024
-#: Only this many callbacks without any proof are kept; the oldest make room.
-MOST_UNPROVEN = 10_000
-_KEPT_HEADERS = ("Content-Type", "User-Agent", "Businessshortcode", "X-Forwarded-For")
 #: Whoever kept a callback is given so long to act on it before the sweep does.
 HANDLING_SECONDS = 10
 #: A callback that cannot be acted on is tried so often, and then left to a person.
@@ -47,7 +38,6 @@ MOST_TRIES = 10
 #: An unknown id may be that of a push whose answer is still on its way.
 STRAY_SECONDS = 30
 _OVERTAKERS = 20
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True)
@@ -57,46 +47,6 @@ class Rehearsed:
     verdict: str
     before: dict[str, str]
     after: dict[str, str]
-
-
-def payment_of_token(token: str | None) -> int | None:
-    """Return the payment whose secret this is."""
-    if not token or not _TOKEN.fullmatch(token):
-        return None
-    row = db.session.execute(
-        select(Payment.id, Payment.callback_token).where(Payment.callback_token == token)
-    ).first()
-    return row.id if row and hmac.compare_digest(row.callback_token, token) else None
-
-
-def ingest(
-    *,
-    raw: bytes,
-    path: str,
-    peer: str,
-    headers: Headers,
-    origin_proven: bool,
-    token_payment_id: int | None,
-) -> int | None:
-    """Keep a callback; return its inbox id, or None when the very same one is kept already.
-
-    A repetition keeps nothing new. Raises whatever the database raises: the caller must not
-    acknowledge what was not kept.
-    """
-    proofs = f"{token_payment_id or ''}|{origin_proven}|".encode()
-    key = hashlib.sha256(proofs + raw).hexdigest()
-    values = {
-        "natural_key": key,
-        "path": path[:255],
-        "peer": peer[:64],
-        "headers": {name: headers[name][:255] for name in _KEPT_HEADERS if name in headers},
-        "raw": kept(raw),
-        "origin_proven": origin_proven,
-        "token_payment_id": token_payment_id,
-        "received_at": now(),
-    }
-    with transaction() as session:
-        return insert_or_nothing(session, InboxMessage, values, key=["natural_key"])
 
 
 def handle(inbox_id: int) -> str:
@@ -168,18 +118,32 @@ def handle_overtakers(checkout_request_id: str) -> None:
         handle(inbox_id)
 
 
+def is_unhandled(inbox_id: int) -> bool:
+    """Tell whether nobody has acted on a kept callback yet."""
+    query = select(InboxMessage.id).where(
+        InboxMessage.id == inbox_id, InboxMessage.handled_at.is_(None)
+    )
+    return db.session.scalar(query) is not None
+
+
 def unhandled_ids(limit: int) -> list[int]:
     """Return callbacks that were kept but not acted on: the process ended in between."""
     before = now() - timedelta(seconds=HANDLING_SECONDS)
+    query = _unhandled().where(InboxMessage.received_at < before)
+    return list(db.session.scalars(query.order_by(InboxMessage.id).limit(limit)))
+
+
+def unhandled_of(payment_id: int) -> list[int]:
+    """Return callbacks to a payment's own address that nobody has acted on yet."""
+    query = _unhandled().where(InboxMessage.token_payment_id == payment_id)
+    return list(db.session.scalars(query.order_by(InboxMessage.id).limit(_OVERTAKERS)))
+
+
+def _unhandled() -> Select[int]:
     due = or_(InboxMessage.next_try_at.is_(None), InboxMessage.next_try_at <= now())
-    query = (
-        select(InboxMessage.id)
-        .where(InboxMessage.handled_at.is_(None), InboxMessage.received_at < before)
-        .where(due, InboxMessage.tries < MOST_TRIES)
-        .order_by(InboxMessage.id)
-        .limit(limit)
+    return select(InboxMessage.id).where(
+        InboxMessage.handled_at.is_(None), due, InboxMessage.tries < MOST_TRIES
     )
-    return list(db.session.scalars(query))
 
 
 def receipt_told(payment_id: int) -> str | None:
@@ -212,21 +176,6 @@ def _read_again(message: InboxMessage) -> StkCallback | None:
     except SealedBody as error:
         logger.error("callback %s: %s", message.id, error)
         return None
-
-
-def prune(limit: int = 1000) -> None:
-    """Drop the oldest callbacks without proof beyond MOST_UNPROVEN."""
-    unproven = select(InboxMessage.id).where(
-        InboxMessage.origin_proven.is_(False), InboxMessage.token_payment_id.is_(None)
-    )
-    surplus = list(
-        db.session.scalars(
-            unproven.order_by(InboxMessage.id.desc()).offset(MOST_UNPROVEN).limit(limit)
-        )
-    )
-    if surplus:
-        with transaction() as session:
-            session.execute(delete(InboxMessage).where(InboxMessage.id.in_(surplus)))
 
 
 def _match(message: InboxMessage, callback: StkCallback) -> tuple[Payment | None, bool]:

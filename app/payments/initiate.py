@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlencode
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from app.accounts.models import Person
 from app.core import idempotency
@@ -33,21 +33,22 @@ from app.extensions import db
 from app.mpesa.messages import PushAccepted, PushAnswer, PushRefused, StkPush
 from app.mpesa.phone import is_wire_form, msisdn
 from app.mpesa.service import MpesaService
-from app.mpesa.settings import MissingSettings
+from app.mpesa.settings import MissingSettings, MpesaSettings
 from app.orders import service as orders
 from app.orders.models import Order
 from app.orders.states import OrderStatus
 from app.payments import asking_again, inbox
 from app.payments.methods import require_payable
-from app.payments.models import Payment
+from app.payments.models import Credit, Payment
 from app.payments.phones import take_phone
 from app.payments.provider import mpesa
-from app.payments.queries import amount_paid_cents, live_attempt
+from app.payments.queries import kept_cents
 from app.payments.schedule import FIRST_ASK_SECONDS, quiet_after
 from app.payments.settle import move, persistently
 from app.payments.signals import check_wanted
-from app.payments.states import Event, Status
+from app.payments.states import LIVE, Event, Status
 from app.payments.timeline import note
+from app.payments.turns import Turns
 from app.payments.words import refusal
 from app.settings.service import callback_url, settings
 from app.tunnel import NoTunnel
@@ -59,7 +60,35 @@ _NAME_TRIES = 20
 _NEVER_SENT = ("refused_unreachable", "refused_throttled")
 #: How long a second request waits for the first one's ids before it answers without them.
 FOLLOWER_WAIT_SECONDS = 2.0
+#: So many requests of a process write at once; Daraja is asked by as many as there are. What it
+#: has answered is written down before more of it is asked.
+AT_ONCE = 8
+#: With Daraja's answer behind it, that is still less than a proxy waits for ours. Whoever was not
+#: let in by then has sent nothing, and is told when to come again.
+TURN_SECONDS = 12.0
+_turns = Turns(AT_ONCE, TURN_SECONDS)
 
+_LIVE_ID = (
+    select(Payment.id)
+    .where(Payment.order_id == bindparam("order_id"), Payment.status.in_(LIVE))
+    .scalar_subquery()
+)
+_PAID_CENTS = (
+    select(kept_cents())
+    .select_from(Credit)
+    .join(Order)
+    .where(Credit.order_id == bindparam("order_id"))
+    .scalar_subquery()
+)
+#: The live attempt of an order, if there is one, and what was paid of it. Every initiation asks
+#: both questions: they are put together once, and travel as one.
+_STANDING = select(_LIVE_ID, _PAID_CENTS)
+_WHOLE = (
+    select(Payment)
+    .options(joinedload(Payment.order).lazyload(Order.lines))
+    .where(Payment.id == bindparam("payment_id"))
+    .execution_options(populate_existing=True)
+)
 
 _CLOSED = {
     OrderStatus.CANCELLED: marked(
@@ -124,10 +153,12 @@ def start(
     asks, if one has signed in: only they are told of another order of theirs.
     """
     wanted = _Wanted(order.id, number, asker, asker_id, amount_cents, may_ask_again)
-    service = _service()
-    if (begun := _begun_earlier()) is not None:
-        return _follow(begun)
-    payment_id, prompt = _write_intent(wanted, _callback_url())
+    with _turns.turn(first=False):
+        service = _service()
+        if (begun := _begun_earlier()) is not None:
+            payment_id, prompt = begun, None
+        else:
+            payment_id, prompt = _write_intent(wanted, _callback_url(service.settings))
     if prompt is None:
         return _follow(payment_id)
     end_reads()
@@ -141,18 +172,24 @@ def record_answer(payment_id: int, answer: PushAnswer) -> Payment:
     Raises ProviderRefused or ProviderUnavailable when nothing was sent to the phone.
     """
     try:
-        persistently(lambda session: _apply_answer(session, payment_id, answer))
+        with _turns.turn(first=True):
+            persistently(lambda session: _apply_answer(session, payment_id, answer))
     except (OperationalError, Busy):
         # The prompt may be on the phone: "try again" would be a lie. The attempt stays as it
         # was written, and its token brings the callback home.
         logger.exception("what Daraja answered for payment %s could not be written", payment_id)
-        return db.session.get_one(Payment, payment_id)
+        return _with_order(payment_id)
     if isinstance(answer, PushAccepted):
         inbox.handle_overtakers(answer.checkout_request_id)
-    payment = db.session.get_one(Payment, payment_id)
+    payment = _with_order(payment_id)
     if isinstance(answer, PushRefused):
         raise refusal(answer, payment)
     return payment
+
+
+def _with_order(payment_id: int) -> Payment:
+    """Return an attempt as it stands now, with its order: whoever answers speaks of both."""
+    return db.session.scalars(_WHOLE, {"payment_id": payment_id}).one()
 
 
 def _service() -> MpesaService:
@@ -162,10 +199,10 @@ def _service() -> MpesaService:
         raise ProviderUnavailable(str(error)) from error
 
 
-def _callback_url() -> str | NoTunnel:
+def _callback_url(account: MpesaSettings) -> str | NoTunnel:
     """Return where the prompt's callback shall go, or why there is no such place just now."""
     try:
-        return callback_url()
+        return callback_url(account)
     except NoTunnel as missing:
         # Whoever has a live prompt already is told of that one, and needs no address.
         return missing
@@ -185,16 +222,16 @@ def _write_intent(wanted: _Wanted, callback: str | NoTunnel) -> tuple[int, StkPu
         try:
             with transaction() as session:
                 order = orders.lock_order(session, wanted.order_id)
-                live = live_attempt(session, order.id)
-                if live is not None:
-                    idempotency.bind(session, _subject(live))
-                    return live.id, None
-                owed = _owed(session, order, wanted.amount_cents)
+                live_id, paid = session.execute(_STANDING, {"order_id": order.id}).one()
+                if live_id is not None:
+                    idempotency.bind(session, _subject(live_id))
+                    return live_id, None
+                owed = _owed(order, int(paid), wanted.amount_cents)
                 if isinstance(callback, NoTunnel):
                     raise callback
                 payment = _new_attempt(session, order, owed, wanted)
                 take_phone(session, payment, wanted.asker_id)
-                idempotency.bind(session, _subject(payment))
+                idempotency.bind(session, _subject(payment.id))
                 return payment.id, _prompt(payment, order, callback)
         except IntegrityError:
             # Either another request's attempt is live now, or the TXN name was taken.
@@ -202,8 +239,8 @@ def _write_intent(wanted: _Wanted, callback: str | NoTunnel) -> tuple[int, StkPu
     raise PaymentInProgress(retry_after_seconds=5)
 
 
-def _subject(payment: Payment) -> str:
-    return f"payment:{payment.id}"
+def _subject(payment_id: int) -> str:
+    return f"payment:{payment_id}"
 
 
 def _begun_earlier() -> int | None:
@@ -218,7 +255,7 @@ def _begun_earlier() -> int | None:
     return None if payment.reason in _NEVER_SENT else payment.id
 
 
-def _owed(session: Session, order: Order, stated_cents: int | None) -> int:
+def _owed(order: Order, paid_cents: int, stated_cents: int | None) -> int:
     if order.status == OrderStatus.PAID:
         raise OrderAlreadyPaid(details={"order_id": str(order.uuid)})
     if order.status == OrderStatus.REVIEW:
@@ -229,7 +266,7 @@ def _owed(session: Session, order: Order, stated_cents: int | None) -> int:
         )
     if order.status != OrderStatus.PENDING:
         raise Conflict(_CLOSED[OrderStatus(order.status)])
-    owed = order.total_cents - amount_paid_cents(session, order.id)
+    owed = order.total_cents - paid_cents
     if stated_cents is not None and stated_cents != owed:
         raise AmountMismatch(shillings_number(owed))
     require_payable(owed)

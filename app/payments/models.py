@@ -29,13 +29,14 @@ from app.orders.models import Order
 from app.payments.states import LIVE, Decision, Proposal, Standing, Status
 
 _OPEN_SQL = text(f"standing != '{Standing.EXACT}' AND decided_at IS NULL")
-_ASIDE_SQL = text(f"decision = '{Decision.SET_ASIDE}'")
+_TO_SEND_BACK_SQL = text(f"decision = '{Decision.SET_ASIDE}' AND returned_cents < amount_cents")
 #: Written out, since a planner takes an index for this question only where it knows the words.
 NEEDS_PERSON_SQL = text(
     f"status = '{Status.REVIEW}' OR (review_reason IS NOT NULL AND reviewed_at IS NULL)"
 )
 _WAITING_SQL = text("state = 'waiting'")
 _PLANNED_SQL = text("ask_again_at IS NOT NULL")
+_TO_BE_ASKED_SQL = text("next_check_at IS NOT NULL")
 _LIVE_SQL = text("status IN ({})".format(", ".join(f"'{status}'" for status in sorted(LIVE))))
 
 
@@ -60,7 +61,13 @@ class Payment(Model):
             sqlite_where=_LIVE_SQL,
             postgresql_where=_LIVE_SQL,
         ),
-        Index("ix_payments_due", "status", "next_check_at"),
+        # Only what is still asked about, whatever its state: a sweep reads no more than that.
+        Index(
+            "ix_payments_to_be_asked",
+            "next_check_at",
+            sqlite_where=_TO_BE_ASKED_SQL,
+            postgresql_where=_TO_BE_ASKED_SQL,
+        ),
         Index("ix_payments_person_newest", "person_id", "id"),
         Index("ix_payments_newest", "created_at", "id"),
         Index("ix_payments_phone_newest", "phone", "created_at", "id"),
@@ -165,7 +172,12 @@ class Credit(Model):
     __table_args__ = (
         CheckConstraint("amount_cents > 0", name="some_money"),
         Index("ix_credits_open", "id", sqlite_where=_OPEN_SQL, postgresql_where=_OPEN_SQL),
-        Index("ix_credits_aside", "id", sqlite_where=_ASIDE_SQL, postgresql_where=_ASIDE_SQL),
+        Index(
+            "ix_credits_to_send_back",
+            "id",
+            sqlite_where=_TO_SEND_BACK_SQL,
+            postgresql_where=_TO_SEND_BACK_SQL,
+        ),
         Index("ix_credits_created_at", "created_at"),
     )
 
@@ -267,6 +279,12 @@ class InboxMessage(Model):
         Index("ix_callback_inbox_unhandled", "handled_at", "id"),
         Index("ix_callback_inbox_due", "next_try_at"),
         Index("ix_callback_inbox_token_payment_id", "token_payment_id"),
+        Index(
+            "ix_callback_inbox_unproven",
+            "id",
+            sqlite_where=text("origin_proven IS 0 AND token_payment_id IS NULL"),
+            postgresql_where=text("origin_proven IS false AND token_payment_id IS NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

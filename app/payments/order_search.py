@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, select, true
 from sqlalchemy.orm import joinedload, lazyload
 
 from app.accounts.models import Person
 from app.core.clock import NAIROBI
 from app.core.errors import NotFound, ValidationError
 from app.core.reading import MAX_ID
+from app.core.statements import begins_with
 from app.core.texts import marked, said
 from app.extensions import db
 from app.mpesa.phone import msisdn
@@ -66,7 +67,7 @@ def read_filters(values: Mapping[str, str]) -> Filters:
 
 def search(filters: Filters, before: int | None = None) -> Found:
     """Return the newest orders that fit, or those with a lower number than ``before``."""
-    conditions = _readings(filters.text) if filters.text else [Order.id > 0]
+    conditions = _readings(filters.text) if filters.text else [true()]
     ids: set[int] = set()
     for condition in conditions:
         ids.update(db.session.scalars(_newest(condition, filters, before)))
@@ -94,7 +95,9 @@ def credits_of(order_id: int) -> Sequence[Credit]:
 
 
 def _newest(condition: Condition, filters: Filters, before: int | None) -> Select[int]:
-    query = select(Order.id).where(condition).order_by(Order.id.desc()).limit(PER_PAGE + 1)
+    # The orders of a day are found by their day and sorted, not sought among all by their number.
+    number = Order.id if filters.day is None else Order.id + 0
+    query = select(Order.id).where(condition).order_by(number.desc()).limit(PER_PAGE + 1)
     if before is not None:
         query = query.where(Order.id < before)
     if filters.status is not None:
@@ -117,7 +120,7 @@ def _readings(text: str) -> list[Condition]:
     found: list[Condition] = [Order.external_reference == text]
     found += _names(text)
     if "@" in text:
-        people = select(Person.id).where(Person.email.startswith(text.lower(), autoescape=True))
+        people = select(Person.id).where(*begins_with(Person.email, text.lower()))
         found.append(Order.person_id.in_(people.limit(_MOST_PEOPLE)))
     if phone := msisdn(text):
         people = select(Person.id).where(Person.phone == phone).limit(_MOST_PEOPLE)

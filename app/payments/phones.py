@@ -7,8 +7,9 @@ whoever holds the phone. The database decides who is first.
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cache
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import Executable, bindparam, delete, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -41,21 +42,36 @@ def take_phone(session: Session, payment: Payment, asker_id: int | None) -> None
     blocks nobody, though its end may not be known.
     """
     moment = now()
-    dialect = session.get_bind().dialect.name
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    values = {"payment_id": payment.id, "busy_until": payment.prompt_expires_at}
     # No prompt lives longer than that: what says so was written before the clock was set back. A
     # little more may be somebody who was faster while we waited for the row.
     never = moment + timedelta(seconds=LONGEST_PROMPT_SECONDS + CLOCK_SET_BACK_SECONDS)
-    is_free = or_(PhonePrompt.busy_until <= moment, PhonePrompt.busy_until > never)
-    taken = (
-        insert(PhonePrompt)
-        .values(phone=payment.phone, **values)
+    taking = {
+        "phone": payment.phone,
+        "payment_id": payment.id,
+        "busy_until": payment.prompt_expires_at,
+        "moment": moment,
+        "never": never,
+    }
+    taken = session.execute(_taking(session.get_bind().dialect.name), taking)
+    if taken.scalar() is None:
+        raise _busy(session, payment.phone, asker_id)
+
+
+@cache
+def _taking(dialect: str) -> Executable:
+    """Return the statement that takes a phone where it is free, and then returns its attempt."""
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    statement = insert(PhonePrompt)
+    ends = PhonePrompt.busy_until
+    is_free = or_(
+        ends <= bindparam("moment", type_=ends.type), ends > bindparam("never", type_=ends.type)
+    )
+    values = {name: statement.excluded[name] for name in ("payment_id", "busy_until")}
+    return (
+        statement.values({name: bindparam(name) for name in ("phone", "payment_id", "busy_until")})
         .on_conflict_do_update(index_elements=["phone"], set_=values, where=is_free)
         .returning(PhonePrompt.payment_id)
     )
-    if session.scalar(taken) is None:
-        raise _busy(session, payment.phone, asker_id)
 
 
 def free_phone(session: Session, payment_id: int) -> None:

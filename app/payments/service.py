@@ -28,6 +28,7 @@ from app.payments.queries import (
     telling_attempt,
     timeline_of,
 )
+from app.payments.reading import read, read_order
 from app.payments.settle import external_status
 from app.settings.service import callback_url
 
@@ -45,6 +46,8 @@ __all__ = [
     "live_attempt",
     "money_of",
     "paid_by_hand",
+    "read",
+    "read_order",
     "readable_phone",
     "receipt_for",
     "start",

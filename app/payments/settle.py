@@ -13,9 +13,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from app.core import outbox
 from app.core.clock import now
@@ -307,8 +307,17 @@ def _common(payment: Payment, outcome: Outcome) -> dict[str, Any]:
     }
 
 
+#: Read after each step, with what its news tells of: put together once.
+_FRESH = (
+    select(Payment)
+    .options(joinedload(Payment.order).lazyload(Order.lines), joinedload(Payment.person))
+    .where(Payment.id == bindparam("payment_id"))
+    .execution_options(populate_existing=True)
+)
+
+
 def _fresh(session: Session, payment_id: int) -> Payment:
-    return session.get_one(Payment, payment_id, populate_existing=True)
+    return session.scalars(_FRESH, {"payment_id": payment_id}).one()
 
 
 def _announce(session: Session, payment: Payment, what: str | None = None) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 from app.core.clock import iso_seconds, now
 from app.core.money import Kes, shillings_number
 from app.core.texts import said
-from app.extensions import db
 from app.mpesa.phone import masked, operator_hint
 from app.orders.models import Order
 from app.orders.states import OrderStatus
@@ -17,7 +16,8 @@ from app.payments import asking_again, words
 from app.payments.claims import telling as claims
 from app.payments.models import Payment
 from app.payments.paybill import registration
-from app.payments.queries import amount_paid_cents, attempts_of, paid_by_hand, telling_attempt
+from app.payments.queries import paid_by_hand, telling_attempt
+from app.payments.reading import Reading, read
 from app.payments.schedule import MAX_CHECKS
 from app.payments.states import Status
 from app.payments.usual import usual_sentence
@@ -39,9 +39,13 @@ def order_state(order: Order, attempts: Sequence[Payment] | None = None) -> dict
     ``title``, ``message``, ``warning`` and ``usual`` are English, and said again in a page's
     language there.
     """
-    attempts = attempts_of(order) if attempts is None else attempts
-    attempt = telling_attempt(attempts)
-    paid_cents = amount_paid_cents(db.session(), order.id)
+    return state_of(read(order, attempts))
+
+
+def state_of(reading: Reading) -> dict[str, Any]:
+    """Describe what was read of an order, as ``order_state`` does."""
+    order, paid_cents = reading.order, reading.paid_cents
+    attempt = telling_attempt(reading.attempts)
     state, told = _told(order, attempt, paid_cents)
     # Whoever has paid by hand is not to be led to a prompt that is still open.
     live = attempt is not None and attempt.is_live and state != "paid"
@@ -59,7 +63,7 @@ def order_state(order: Order, attempts: Sequence[Payment] | None = None) -> dict
         **(_hand_details(order) if state == "paid" and not _is_paid(attempt) else {}),
         **_waiting_details(order, attempt, live),
         "by_hand": _how_by_hand(order, due_cents) if open_to_pay else None,
-        "claim": claims.told(order),
+        "claim": claims.told(order) if reading.may_have_claim else None,
     }
 
 

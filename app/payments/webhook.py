@@ -14,7 +14,8 @@ from app.extensions import db
 from app.limits import UNPROVEN_CALLBACKS
 from app.monitoring import redact
 from app.mpesa.origin import is_proven
-from app.payments import inbox
+from app.payments import inbox, keeping
+from app.payments.afterwards import afterwards
 from app.settings.service import settings
 
 logger = logging.getLogger("payments.mpesa")
@@ -31,28 +32,26 @@ def receive_stk_callback(request: Request) -> ResponseReturnValue:
     raw = callback_body(request)
     peer = request.remote_addr or ""
     origin_proven = is_proven(peer, settings().callback_networks)
-    token_payment_id = inbox.payment_of_token(request.args.get("token"))
+    token = request.args.get("token")
     log_raw(raw)
-    if not origin_proven and token_payment_id is None:
+    if not origin_proven and keeping.payment_of_token(token) is None:
         spend_unproven(peer)
-    inbox_id = inbox.ingest(
-        raw=raw,
-        path=request.path,
-        peer=peer,
-        headers=request.headers,
-        origin_proven=origin_proven,
-        token_payment_id=token_payment_id,
-    )
-    if inbox_id is None:
-        logger.info("M-Pesa callback: repeated, kept already")
-    else:
-        _handle(inbox_id)
+    posted = keeping.Posted(raw, request.path, peer, request.headers, origin_proven, token)
+    later = afterwards()
+    with later.one_in_hand():
+        inbox_id = keeping.ingest(posted)
+        if inbox_id is None:
+            logger.info("M-Pesa callback: repeated, kept already")
+        elif later.is_wanted:
+            later.take(inbox_id)
+        else:
+            _handle(inbox_id)
     return jsonify(ACCEPTED)
 
 
 def callback_body(request: Request) -> bytes:
     """Return what was posted, as far as callbacks may be long. Raises RequestEntityTooLarge."""
-    request.max_content_length = inbox.MAX_BODY_BYTES
+    request.max_content_length = keeping.MAX_BODY_BYTES
     return whole_body(request)
 
 

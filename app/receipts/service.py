@@ -17,6 +17,7 @@ from app.accounts.models import Person
 from app.core.errors import NotFound
 from app.core.texts import marked
 from app.disbursements.models import Disbursement, Kind
+from app.disbursements.of_money import back_from
 from app.disbursements.states import OutStatus
 from app.extensions import db
 from app.orders import service as orders
@@ -189,7 +190,7 @@ def _of(credits: Sequence[Credit]) -> ColumnElement[bool]:
     # Money may have gone back before it was known which payment had brought it.
     by_payment = [credit.payment_id for credit in credits if credit.payment_id is not None]
     by_credit = [credit.id for credit in credits]
-    return or_(Disbursement.payment_id.in_(by_payment), Disbursement.credit_id.in_(by_credit))
+    return back_from(by_payment, by_credit)
 
 
 def _money_out(record: Disbursement) -> Returned:

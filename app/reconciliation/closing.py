@@ -25,7 +25,7 @@ from app.disbursements import questions as out_questions
 from app.disbursements.models import Disbursement, Kind
 from app.disbursements.states import OutStatus
 from app.extensions import db
-from app.ledger.models import Account, Transfer
+from app.ledger.models import FEES_SQL, Transfer
 from app.payments import questions
 from app.payments.models import Credit, Payment
 from app.reconciliation.models import DailyClose, Difference, Phase, Source, Statement
@@ -96,7 +96,7 @@ def _paid(kind: Kind, since: datetime, until: datetime) -> int:
 
 def _fees(since: datetime, until: datetime) -> int:
     query = select(func.coalesce(func.sum(Transfer.amount_cents), 0)).where(
-        Transfer.debit == Account.FEES, Transfer.at >= since, Transfer.at < until
+        FEES_SQL, Transfer.at >= since, Transfer.at < until
     )
     return int(db.session.scalar(query) or 0)
 

@@ -152,13 +152,15 @@ def cautions(standings: list[Standing]) -> list[str]:
     return []
 
 
-def callback_url() -> str:
+def callback_url(account: MpesaSettings | None = None) -> str:
     """Return where Daraja shall post what becomes of a prompt that is sent now.
 
-    With PUBLIC_URL=auto the ngrok agent is asked, unless an address is set. Raises
-    UnreadableSetting, NoTunnel, and RuntimeError inside a transaction.
+    ``account`` is what ``mpesa_settings`` says, where the caller has it already. With
+    PUBLIC_URL=auto the ngrok agent is asked, unless an address is set. Raises UnreadableSetting,
+    NoTunnel, and RuntimeError inside a transaction.
     """
-    return mpesa_settings().callback_url or public_root() + CALLBACK_PATH
+    account = account or mpesa_settings()
+    return account.callback_url or public_root() + CALLBACK_PATH
 
 
 def mpesa_settings() -> MpesaSettings:

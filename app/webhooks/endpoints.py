@@ -55,7 +55,7 @@ def overview() -> list[Standing]:
     found = list(db.session.scalars(query.limit(MOST_ENDPOINTS)))
     counted = (
         select(Delivery.endpoint_id, Delivery.state, func.count())
-        .where(Delivery.state != DeliveryState.DELIVERED)
+        .where(Delivery.state.in_((DeliveryState.WAITING, DeliveryState.GIVEN_UP)))
         .group_by(Delivery.endpoint_id, Delivery.state)
     )
     counts: dict[int, dict[str, int]] = {}

@@ -55,6 +55,8 @@ class Delivery(Model):
         UniqueConstraint("event_id", "endpoint_id"),
         Index("ix_webhook_deliveries_due", "state", "next_try_at"),
         Index("ix_webhook_deliveries_endpoint", "endpoint_id", "id"),
+        Index("ix_webhook_deliveries_state", "endpoint_id", "state", "id"),
+        Index("ix_webhook_deliveries_created_at", "created_at"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

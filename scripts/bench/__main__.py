@@ -15,9 +15,10 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
-from scripts.bench import rates
+from scripts.bench import growth, initiations, questions, rates, soak, sockets
 from scripts.bench.figures import Figure, line
 from scripts.bench.ground import Ground, ground
 from scripts.bench.load import LoadMissingError
@@ -26,18 +27,24 @@ from tests.services.launch import ServiceFailedError, ServiceMissingError
 SECTIONS: dict[str, Callable[[Ground], Iterator[Figure]]] = {
     "callbacks": rates.callbacks,
     "polls": rates.polls,
+    "initiations": initiations.initiations,
+    "sockets": sockets.sockets,
+    "questions": questions.questions,
+    "soak": soak.soak,
+    "growth": growth.growth,
 }
 ENGINES = ("sqlite", "postgresql")
 
 
 def main() -> int:
     options = _options()
+    sections = SECTIONS | {"soak": partial(soak.soak, minutes=options.minutes)}
     found: list[Figure] = []
     try:
         for engine in options.engine:
-            for name in options.sections or SECTIONS:
+            for name in options.sections or sections:
                 with ground(engine) as place:
-                    for figure in SECTIONS[name](place):
+                    for figure in sections[name](place):
                         print(line(figure), flush=True)
                         found.append(figure)
     except (ServiceMissingError, ServiceFailedError, LoadMissingError) as problem:
@@ -56,6 +63,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], default=[])
     parser.add_argument("--engine", action="append", choices=ENGINES, default=None)
     parser.add_argument("--keep", type=Path, default=Path("bench.json"), metavar="FILE")
+    parser.add_argument("--minutes", type=float, default=soak.MINUTES, help="of soak")
     options = parser.parse_args()
     options.engine = options.engine or list(ENGINES)
     return options

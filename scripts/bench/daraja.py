@@ -1,6 +1,7 @@
 """A Daraja that takes its time: every push is accepted after so many seconds, whatever its load.
 
-``python -m scripts.bench.daraja PORT SECONDS``. ``GET /counts`` tells how often what was asked for.
+``python -m scripts.bench.daraja PORT SECONDS``. ``GET /counts`` tells how often what was asked for,
+and ``GET /asked`` when each prompt was asked about, by its CheckoutRequestID.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import itertools  # noqa: E402
 import json  # noqa: E402
 import sys  # noqa: E402
 import time  # noqa: E402
-from collections import Counter  # noqa: E402
+from collections import Counter, defaultdict  # noqa: E402
 from collections.abc import Iterable  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -21,6 +22,7 @@ from gevent.pywsgi import WSGIServer  # noqa: E402
 
 _numbers = itertools.count(1)
 _counts: Counter[str] = Counter()
+_asked: defaultdict[str, list[float]] = defaultdict(list)
 
 
 class Daraja:
@@ -35,20 +37,25 @@ class Daraja:
             answer: dict[str, Any] = {}
         elif path == "/counts":
             answer = dict(_counts)
+        elif path == "/asked":
+            answer = dict(_asked)
         else:
-            answer = self._answer(path)
+            answer = self._answer(path, body)
         raw = json.dumps(answer).encode()
         headers = [("Content-Type", "application/json"), ("Content-Length", str(len(raw)))]
         start_response("200 OK", headers)
         return [raw]
 
-    def _answer(self, path: str) -> dict[str, Any]:
-        kind = path.rsplit("/", 2)[-2] if path.endswith("processrequest") else path
-        _counts["pushes" if kind == "stkpush" else "queries" if "query" in path else "tokens"] += 1
-        if path.startswith("/oauth/"):
+    def _answer(self, path: str, body: bytes) -> dict[str, Any]:
+        kind = (
+            "tokens" if path.startswith("/oauth/") else "queries" if "query" in path else "pushes"
+        )
+        _counts[kind] += 1
+        if kind == "tokens":
             return {"access_token": "a" * 28, "expires_in": "3599"}
         number = next(_numbers)
-        if "query" in path:
+        if kind == "queries":
+            _asked[json.loads(body)["CheckoutRequestID"]].append(time.monotonic())
             return {
                 "requestId": f"q-{number}",
                 "errorCode": "500.001.1001",

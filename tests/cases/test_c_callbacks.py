@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.payments import inbox
+from app.payments import keeping
 from app.payments.models import Payment
 from tests.cases.books import completions_announced, everything, steps_offered
 from tests.cases.people import cancel_order, decide
@@ -241,7 +241,7 @@ def test_c6_an_unknown_id_from_a_proven_address_is_money_only_if_daraja_says_so(
 def test_c6_what_strangers_send_is_kept_within_bounds(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbox, "MOST_UNPROVEN", 20)
+    monkeypatch.setattr(keeping, "MOST_UNPROVEN", 20)
     for number in range(60):
         peer = f"203.0.113.{number % 3}"
         assert shop.callback(paid(f"ws_CO_nobody_{number}"), peer=peer).status_code == 200

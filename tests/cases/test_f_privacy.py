@@ -20,6 +20,7 @@ from app.config import read_settings
 from app.mpesa.phone import masked
 from app.settings.service import mpesa_settings
 from tests.cases.people import browser
+from tests.services.engines import sqlite_will_do
 from tests.support.app import Account, Shop, explicit_settings
 from tests.support.daraja import paid
 
@@ -49,6 +50,7 @@ LOCKS = ["requirements.txt", "requirements-dev.txt", "scripts/uv.txt"]
 # F7: secrets.
 
 
+@sqlite_will_do
 def test_f7_no_page_header_or_error_tells_a_secret_or_another_s_number(
     shop: Shop, shopper: Account, other_shopper: Account, admin: Account
 ) -> None:
@@ -200,6 +202,7 @@ def test_f9_nothing_in_an_address_becomes_a_header(shop: Shop, mark: str) -> Non
         assert "X-Forged" not in answer.headers
 
 
+@sqlite_will_do
 def test_f9_no_cache_keeps_what_is_about_money_or_people(
     shop: Shop, shopper: Account, admin: Account
 ) -> None:

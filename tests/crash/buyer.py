@@ -16,7 +16,10 @@ PATIENCE_SECONDS = 20
 
 @dataclass(frozen=True)
 class Answer:
-    """What the shop said; ``status`` is None when it died instead of answering."""
+    """What the shop said; ``status`` is None when it died instead of answering.
+
+    A proxy in front of it says in its own words that it did.
+    """
 
     status: int | None
     body: dict[str, Any]
@@ -92,9 +95,9 @@ class Caller:
                     headers=signed | dict(headers or {}),
                     timeout=ANSWER_SECONDS,
                 )
+                return Answer(answer.status_code, answer.json(), dict(answer.headers))
             except requests.RequestException:
                 return Answer(None, {}, {})
-        return Answer(answer.status_code, answer.json(), dict(answer.headers))
 
 
 class Buyer(Caller):

@@ -14,7 +14,7 @@ from tests.crash.till import Till
 Tills = Callable[[str, Callable[[], str | None]], Till]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def tills() -> Iterator[Tills]:
     """One shop on each database for all deaths, opened when it is first needed."""
     opened: dict[str, Till] = {}
@@ -28,7 +28,7 @@ def tills() -> Iterator[Tills]:
         yield till_on
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def paymasters() -> dict[Till, Paymaster]:
     """The admins of each shop: they sign in once."""
     return {}

@@ -59,14 +59,14 @@ def lay() -> None:
 
 def _money_in() -> dict[str, Callable[..., Any]]:
     """What happens to a payment, by the name that its moments have here."""
-    from app.payments import engine, inbox, initiate, settle, webhook
+    from app.payments import engine, inbox, initiate, keeping, settle, webhook
 
     return {
         "initiate": initiate.initiate,
         "intent": initiate._write_intent,
         "answer": initiate.record_answer,
         "callback": webhook.receive_stk_callback,
-        "ingest": inbox.ingest,
+        "ingest": keeping.ingest,
         "handle": inbox.handle,
         "settle": settle.settle,
         "ask": engine.ask,

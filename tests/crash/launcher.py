@@ -4,6 +4,7 @@
 runs what ``python run.py`` runs, and answers with its number. ``sweep`` makes one that does the
 engine's round once, as a second worker would, and answers with its exit status. ``["…", [...]]``
 is a flask command in words, and the file that it speaks to; its exit status is answered too.
+``serve 8001`` and ``work`` make one of several processes: a server on that port, and a worker.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import run
 # Everything that an application is put together from is imported here, so that every name is
 # there to be wrapped or set.
 from app import assembly as _assembly  # noqa: F401
-from app import create_app
+from app import create_app, jobs
 from app.disbursements import engine as money_out
 from app.monitoring import configure_logging
 from app.payments import engine
@@ -49,6 +50,8 @@ PACE: dict[str, object] = {
     "app.disbursements.engine.RESULT_WAIT_SECONDS": 1,
 }
 LOG_FILE = "CRASH_LOG"
+#: How often one of several workers sweeps. A lone shop is swept by its test.
+WORKER_SWEEP_SECONDS = 1
 
 
 def main() -> None:
@@ -60,6 +63,10 @@ def main() -> None:
         match line.strip():
             case "serve":
                 print(_fork(_serve), flush=True)
+            case "work":
+                print(_fork(_work), flush=True)
+            case one if one.startswith("serve "):
+                print(_fork(partial(_serve, "--port", one.split()[1])), flush=True)
             case "sweep":
                 print(os.waitpid(_fork(_sweep), 0)[1], flush=True)
             case order:
@@ -81,9 +88,14 @@ def quicken() -> None:
                 setattr(module, name, value)
 
 
-def _serve() -> None:
-    sys.argv = ["run.py"]
+def _serve(*options: str) -> None:
+    sys.argv = ["run.py", *options]
     run.main()
+
+
+def _work() -> None:
+    jobs.SWEEP_SECONDS = WORKER_SWEEP_SECONDS
+    _command(["worker", "--threads", "2"])
 
 
 def _sweep() -> None:

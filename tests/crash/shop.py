@@ -210,7 +210,7 @@ def crashing_shop(
     """Run a shop and its Daraja while the block runs; `database_url` is by default SQLite."""
     with throw_away_folder("crash") as folder, running_daraja(folder, PROMPT_SECONDS) as daraja:
         url = database_url or f"sqlite:///{folder / 'lipa.db'}"
-        env = _environment(folder, url, daraja.url) | dict(extra_env or {})
+        env = environment(folder, url, daraja.url) | dict(extra_env or {})
         launcher = Launcher(env, folder / LOG)
         shop = Shop(folder, env, daraja, launcher)
         try:
@@ -223,7 +223,8 @@ def crashing_shop(
             launcher.close()
 
 
-def _environment(folder: Path, database_url: str, daraja_url: str) -> dict[str, str]:
+def environment(folder: Path, database_url: str, daraja_url: str) -> dict[str, str]:
+    """The settings of a shop that dies, in a folder of its own."""
     port = free_port()
     return plain_environment() | {
         "HOST": "127.0.0.1",

@@ -34,6 +34,7 @@ from tests.documents.s3 import (
     status,
     told,
 )
+from tests.services.engines import sqlite_will_do
 from tests.support.app import Account, Shop, later
 from tests.support.daraja import FakeDaraja, ended, html, unpaid
 
@@ -206,6 +207,7 @@ def test_s3_43_s3_45_the_lists_are_bounded_and_paged(shop: Shop, admin: Account)
         assert len(get(shop, admin, f"{path}?per_page=1000000&page=1").get_json()) == 3
 
 
+@sqlite_will_do
 def test_s3_43_a_page_has_at_most_a_hundred_rows_and_few_questions_to_the_database(
     shop: Shop, shopper: Account, admin: Account
 ) -> None:

@@ -32,11 +32,11 @@ def _application(
     tmp_path_factory: pytest.TempPathFactory,
     _daraja: FakeDaraja,
 ) -> Iterator[Flask]:
+    # A new application for each file of tests; only the database, which tests empty, stays.
     folder = tmp_path_factory.mktemp(f"rooms-{request.param}")
-    if request.param == "sqlite":
-        url = f"sqlite:///{folder / 'lipa.db'}"
-    else:
-        url = request.getfixturevalue("postgres_server").create_database("rooms")
+    url = f"sqlite:///{folder / 'lipa.db'}"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("rooms_database")
     given = {"mpesa_base_url": _daraja.url, "public_url": "http://shop.test"}
     with application(url, folder, mpesa_timeout_seconds=2, **given) as app:
         yield app

@@ -13,6 +13,8 @@ from collections import Counter
 import pytest
 
 ENGINES = ("sqlite", "postgresql")
+#: For a test that takes long, and of whose subject the database knows nothing.
+sqlite_will_do = pytest.mark.parametrize("_application", ["sqlite"], indirect=True)
 
 
 def rows_that_run(rows: list[tuple[str, str, str]]) -> list[bool]:

@@ -38,6 +38,12 @@ def postgres_server() -> Iterator[postgres.PostgresServer]:
 
 
 @pytest.fixture(scope="session")
+def rooms_database(postgres_server: postgres.PostgresServer) -> str:
+    """The address of one database for all tests that empty it before they begin."""
+    return postgres_server.create_database("rooms")
+
+
+@pytest.fixture(scope="session")
 def redis_server() -> Iterator[redis.RedisServer]:
     """A real Redis server, shared by the tests of one worker."""
     with required(), redis.serve() as server:

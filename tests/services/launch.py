@@ -35,13 +35,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def throw_away_folder(name: str, owner: str | None = None) -> Iterator[Path]:
+def throw_away_folder(name: str, owner: str | None = None, place: str = "/tmp") -> Iterator[Path]:
     """A folder that only `owner` (by default the caller) may enter, removed at the end.
 
     It lies in /tmp rather than in pytest's own folder, which another account may
     not enter, and because a Unix socket's path may have no more than about 100 characters.
     """
-    folder = Path(tempfile.mkdtemp(prefix=f"lipa-{name}-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix=f"lipa-{name}-", dir=place))
     try:
         if owner is not None:
             shutil.chown(folder, user=owner)

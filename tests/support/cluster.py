@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,13 +29,27 @@ from tests.services.postgres import PostgresServer
 from tests.services.redis import RedisServer
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 60
+START_SECONDS = 120
 STOP_SECONDS = 30
 COMMAND_SECONDS = 120
 POLL_SECONDS = 0.1
 LOG_TAIL_CHARACTERS = 4000
 
 Server = TypeVar("Server")
+
+
+@dataclass(frozen=True)
+class Commands:
+    """What Python is given to run, in a web process and in a worker."""
+
+    web: Sequence[str] = ("run.py",)
+    worker: Sequence[str] = ("-m", "flask", "worker", "--threads", "4")
+
+
+def hasty(pace: float) -> Commands:
+    """The same with the engine's pauses divided by ``pace``, for tests that wait for it."""
+    server = ("-m", "scripts.chaos_server", str(pace))
+    return Commands(web=server, worker=(*server, "worker", "--threads", "4"))
 
 
 class Program:
@@ -79,8 +94,12 @@ class Program:
         if process is not None:
             _kill_group(process)
 
+    def log_text(self) -> str:
+        """Everything that it has said so far."""
+        return self.log.read_text(errors="replace")
+
     def tail(self) -> str:
-        return self.log.read_text(errors="replace")[-LOG_TAIL_CHARACTERS:]
+        return self.log_text()[-LOG_TAIL_CHARACTERS:]
 
     @property
     def is_gone(self) -> bool:
@@ -149,24 +168,27 @@ class Cluster:
     def start_web(self, web: Program) -> None:
         """Start one web process, and wait until it answers by itself."""
         web.start()
-        _wait_for(web, f"http://127.0.0.1:{web.env['PORT']}/api/health")
+        _wait_for(web, _health_of(web))
 
     def mend(self) -> None:
         """Start whatever of it does not run."""
         for service in (self.database, self.store):
             service.start()
+        gone = [program for program in (*self.webs, *self.workers) if program.is_gone]
+        for program in gone:
+            program.start()
         for web in self.webs:
-            if web.is_gone:
-                self.start_web(web)
-        for worker in self.workers:
-            if worker.is_gone:
-                worker.start()
+            if web in gone:
+                _wait_for(web, _health_of(web))
 
     def restart_one_by_one(self) -> None:
-        """Restart every web process in good order, never more than one at a time."""
+        """Restart every process in good order, never more than one at a time."""
         for web in self.webs:
             web.stop()
             self.start_web(web)
+        for worker in self.workers:
+            worker.stop()
+            worker.start()
 
 
 @contextmanager
@@ -176,6 +198,7 @@ def cluster(
     workers: int = 2,
     port: int | None = None,
     extra_env: Mapping[str, str] | None = None,
+    commands: Commands | None = None,
 ) -> Iterator[Cluster]:
     """Run a cluster with a filled demo shelf while the block runs.
 
@@ -199,17 +222,19 @@ def cluster(
         prepared = found.flask("prepare")
         if prepared.returncode:
             raise ServiceFailedError(f"flask prepare failed: {prepared.stderr}")
-        ports = [_add_web(found, number) for number in range(webs)]
+        commands = commands or Commands()
+        ports = [_add_web(found, number, commands.web) for number in range(webs)]
         stack.callback(_kill_all, found.webs)
         for number in range(workers):
-            _add_worker(found, number)
+            _add_worker(found, number, commands.worker)
         stack.callback(_kill_all, found.workers)
         for web in found.webs:
-            _wait_for(web, f"http://127.0.0.1:{web.env['PORT']}/api/health")
+            _wait_for(web, _health_of(web))
         stack.enter_context(nginx.in_front_of(ports, front))
         yield found
-        for program in (*found.webs, *found.workers):
-            program.stop()
+        programs = (*found.webs, *found.workers)
+        with ThreadPoolExecutor(len(programs)) as hands:
+            list(hands.map(Program.stop, programs))
 
 
 def _kill_all(programs: list[Program]) -> None:
@@ -217,17 +242,16 @@ def _kill_all(programs: list[Program]) -> None:
         program.kill()
 
 
-def _add_web(found: Cluster, number: int) -> int:
+def _add_web(found: Cluster, number: int, command: Sequence[str]) -> int:
     port = free_port()
     env = found.env | {"PORT": str(port)}
-    web = Program(f"web {number}", ["run.py"], env, found.folder / f"web-{number}.log")
+    web = Program(f"web {number}", command, env, found.folder / f"web-{number}.log")
     web.start()
     found.webs.append(web)
     return port
 
 
-def _add_worker(found: Cluster, number: int) -> None:
-    command = ["-m", "flask", "worker", "--threads", "4"]
+def _add_worker(found: Cluster, number: int, command: Sequence[str]) -> None:
     worker = Program(f"worker {number}", command, found.env, found.folder / f"worker-{number}.log")
     worker.start()
     found.workers.append(worker)
@@ -255,6 +279,10 @@ def _environment(
         "SETTINGS_ENCRYPTION_KEY": Fernet.generate_key().decode(),
         "DEMO_PASSWORD": secrets.token_urlsafe(12),
     }
+
+
+def _health_of(web: Program) -> str:
+    return f"http://127.0.0.1:{web.env['PORT']}/api/health"
 
 
 def _wait_for(program: Program, url: str) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import requests
@@ -30,6 +32,7 @@ STOP_SECONDS = 15
 COMMAND_SECONDS = 60
 POLL_SECONDS = 0.1
 LOG_TAIL_CHARACTERS = 4000
+ROOM_BYTES = 2**30
 
 
 class LiveShop:
@@ -149,7 +152,7 @@ def live_shop(
     `database_url` is that of an empty database, by default SQLite in the shop's folder.
     `extra_env` are settings by their names in the environment and come before all others.
     """
-    with throw_away_folder("shop") as folder:
+    with throw_away_folder("shop", place=_place()) as folder:
         settings = {
             "DATABASE_URL": database_url or f"sqlite:///{folder / 'lipa.db'}",
             # There is none: the settings of whoever runs the tests are not a test's.
@@ -157,12 +160,38 @@ def live_shop(
             "STK_PROMPT_SECONDS": str(stk_prompt_seconds),
         }
         shop = LiveShop(folder, _environment() | settings | dict(extra_env or {}))
-        shop.prepare()
+        _prepare(shop)
         shop.start()
         try:
             yield shop
         finally:
             shop.stop()
+
+
+def _place() -> str:
+    """Where a shop's files lie: in memory where there is room, so that nobody waits for a disk."""
+    memory = Path("/dev/shm")
+    has_room = memory.is_dir() and shutil.disk_usage(memory).free > ROOM_BYTES
+    return str(memory) if has_room and os.access(memory, os.W_OK) else "/tmp"
+
+
+#: What `flask prepare` has made on SQLite, by the settings that it goes by.
+_prepared: dict[tuple[str | None, ...], bytes] = {}
+
+
+def _prepare(shop: LiveShop) -> None:
+    """Make a shop's database, on SQLite by a copy of what `flask prepare` made in this process."""
+    file = shop.folder / "lipa.db"
+    if shop.env["DATABASE_URL"] != f"sqlite:///{file}" or Path(shop.env["LIPA_ENV_FILE"]).exists():
+        shop.prepare()
+        return
+    key = tuple(shop.env.get(name) for name in ("MPESA_ENVIRONMENT", "DEMO_PASSWORD"))
+    if key not in _prepared:
+        shop.prepare()
+        with closing(sqlite3.connect(file)) as made:
+            _prepared[key] = made.serialize()
+    elif not file.exists():
+        file.write_bytes(_prepared[key])
 
 
 def _environment() -> dict[str, str]:

@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scripts.chaos_books import KINDS, NOT_JUDGED, Findings, compare, most_at_once, unsettled
 from scripts.chaos_out_books import OUT_KINDS
+from tests.support.chaos_run import ROOT, TEST_SECONDS, chaos
 
-ROOT = Path(__file__).resolve().parents[2]
-RUN_SECONDS = 110
 SMALL = ["--payments=40", "--payouts=20", "--shoppers=8", "--kills=1", "--seed=13", "--pace=15"]
 
 
-def chaos(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "scripts/chaos.py", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=RUN_SECONDS,
-    )
-
-
+@pytest.mark.timeout(TEST_SECONDS)
 def test_a_small_run_through_bad_weather_ends_with_books_that_agree() -> None:
     done = chaos(*SMALL, "--prompt-seconds=3")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -156,6 +143,23 @@ def test_what_a_person_looks_at_is_neither_stuck_nor_wrongly_paid() -> None:
     assert kinds(found) == []
     assert found.figures["in review"] == 1
     assert not unsettled(order)
+
+
+@pytest.mark.parametrize(
+    ("status", "booked", "wrong"),
+    [
+        ("review", 0, []),
+        ("review", 100, ["double-counted"]),
+        ("paid", 100, []),
+        ("paid", 0, ["lost", "wrongly paid"]),
+    ],
+)
+def test_what_has_gone_back_has_come_in_although_an_order_that_is_not_paid_leaves_it_out(
+    status: str, booked: int, wrong: list[str]
+) -> None:
+    order = an_order(booked, status, review=status == "review")
+    found = compare([order], [a_prompt()], [a_movement()], {"TXN1": 100})
+    assert kinds(found) == wrong
 
 
 def silent(number: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 from app.disbursements.states import OutStatus
 from app.suppliers import run_pages, run_writing, runs
 from tests.rooms.admin.desk import GOOD, HEAD, Desk, flashed, hidden, runs_of, title, wrong_rows
+from tests.services.engines import sqlite_will_do
 from tests.support.app import Account, Shop, later, together
 from tests.support.daraja import FakeDaraja
 
@@ -312,6 +313,7 @@ def test_names_that_are_taken_are_made_anew(shop: Shop, desk: Desk) -> None:
     assert [record.public_ref[-3:] for record in shop.outs()] == ["AAA", "BBB"]
 
 
+@sqlite_will_do
 def test_many_rows_are_shown_in_part_and_downloaded_whole(shop: Shop, desk: Desk) -> None:
     rows = "".join(f"Kamau,,{number},\n" for number in range(1, 301))
     with mock.patch.object(run_pages, "MOST_SHOWN", 5):

@@ -18,7 +18,7 @@ from app.core.errors import ValidationError
 from app.core.unit_of_work import transaction
 from app.extensions import db
 from app.figures import callbacks, service
-from app.figures.attempts import Seconds, Share
+from app.figures.attempts import Ends, Seconds, Share
 from app.figures.periods import DAY, HOUR, days_from, midnight, period_of
 from app.figures.service import Figures, Shelf
 from app.payments.models import Credit, InboxMessage, Payment
@@ -231,11 +231,12 @@ def test_a_period_begins_at_a_midnight_in_nairobi() -> None:
 
 def test_slow_figures_are_computed_once_for_everybody_who_asks(shop: Shop) -> None:
     computed: list[int] = []
+    found = _told_of(5)
 
     def slowly(_session: object, period: Any) -> Figures:
         computed.append(period.days)
         time.sleep(service.SLOW_SECONDS + 0.05)
-        return mock.sentinel.figures
+        return found
 
     shelf = Shelf()
 
@@ -244,16 +245,24 @@ def test_slow_figures_are_computed_once_for_everybody_who_asks(shop: Shop) -> No
             return shelf.figures(30)
 
     with mock.patch.object(service, "compute", slowly):
-        assert together(6, ask) == [mock.sentinel.figures] * 6
+        assert together(6, ask) == [found] * 6
     assert computed == [30]
 
 
-def test_quick_figures_are_always_new(shop: Shop) -> None:
-    shelf = Shelf()
-    with shop.app.app_context(), mock.patch.object(service, "compute") as compute:
-        shelf.figures(1)
-        shelf.figures(1)
-    assert compute.call_count == 2
+@pytest.mark.parametrize(("attempts", "times"), [(1400, 2), (service.MANY_ATTEMPTS + 1, 1)])
+def test_quick_figures_are_always_new_but_of_very_many_attempts(
+    shop: Shop, attempts: int, times: int
+) -> None:
+    shelf, found = Shelf(), _told_of(attempts)
+    computing = mock.patch.object(service, "compute", return_value=found)
+    never_slow = mock.patch.object(service, "SLOW_SECONDS", 60.0)
+    with shop.app.app_context(), never_slow, computing as compute:
+        assert [shelf.figures(1), shelf.figures(1)] == [found] * 2
+    assert compute.call_count == times
+
+
+def _told_of(attempts: int) -> Figures:
+    return Figures(period_of(30), (), Ends(initiated=attempts), 0)
 
 
 def test_a_computation_that_fails_leaves_the_next_one_free(shop: Shop) -> None:

@@ -105,8 +105,8 @@ PUSH_DEATHS = (
     "after app.payments.initiate.record_answer",
 )
 CALLBACK_DEATHS = (
-    "before app.payments.inbox.ingest",
-    "after app.payments.inbox.ingest",
+    "before app.payments.keeping.ingest",
+    "after app.payments.keeping.ingest",
     "before app.payments.inbox.settle",
     "after app.payments.inbox.settle",
     "before app.payments.settle.record_credit",
@@ -433,7 +433,7 @@ class PaymentMachine(RuleBasedStateMachine):
         """Post a callback, and hold the shop to what its proofs are worth."""
         before = self.books().statuses
         with self.dying(dies):
-            self.post(callback, kept=dies != "before app.payments.inbox.ingest")
+            self.post(callback, kept=dies != "before app.payments.keeping.ingest")
             after = self.books()
             if not callback.is_proven:
                 assert after.statuses == before, "nothing moves without both proofs"

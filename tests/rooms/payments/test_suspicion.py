@@ -10,7 +10,7 @@ import pytest
 from app.limits import UNPROVEN_CALLBACKS
 from app.monitoring import OneLine
 from app.payments.suspicion import MANY_CALLBACKS, MANY_FAILURES, Pattern, patterns
-from tests.support.app import SAFARICOM, STRANGER, Account, Shop, later
+from tests.support.app import SAFARICOM, STRANGER, Account, Shop, later, standing
 from tests.support.daraja import FakeDaraja, paid, refuse, unpaid
 
 
@@ -135,7 +135,7 @@ def test_s4_108_a_flood_beyond_the_limit_is_told_once(
 ) -> None:
     """S4-108, S4-107: what is refused is not kept, so it is told at the door."""
     most = int(UNPROVEN_CALLBACKS.partition("/")[0])
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING), standing():
         for _ in range(most):
             assert shop.callback(b"{}", peer=STRANGER).status_code == 200
         for _ in range(3):
