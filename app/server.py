@@ -125,8 +125,8 @@ class Server(BaseApplication):
         close_sockets()
 
     def _stop_jobs(self, _arbiter: Any, _worker: Any) -> None:
-        self._jobs.stop()
         self._app.extensions["lipa_afterwards"].stop()
+        self._jobs.stop()
         self._app.extensions["lipa_announcer"].stop()
 
 

@@ -3,40 +3,46 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
-from typing import Any
 
 import requests
+from sqlalchemy import Engine, create_engine, func, select
 
+from app.payments.models import InboxMessage
 from scripts.bench.figures import Figure
 from scripts.bench.ground import Ground
 from scripts.bench.load import Rate, Request, rate_of
-from scripts.bench.seed import PRICE_CENTS, fill
+from scripts.bench.news import callback_of
+from scripts.bench.seed import fill
 from tests.support.live_shop import SHOPPER
 
 PENDING = 1_000
 #: Not less than 60 % of the bare reference.
 LEAST = 0.6
-CALLBACK_PATH = "/api/payments/mpesa/callback"
 CALLBACKS = 12_000
+#: After the burst it is looked for so long how many are acted on.
+AFTER_SECONDS = 10
 
 
 def callbacks(ground: Ground) -> Iterator[Figure]:
     """Distinct callbacks and repeated ones, each with both proofs, as in a promotion's burst."""
     rows = fill(ground.env["DATABASE_URL"], CALLBACKS, status="pending")
-    requests_ = [_callback(row) for row in rows]
+    requests_ = [callback_of(row) for row in rows]
     with ground.serving("bare"):
-        insert = Request("POST", "/insert", (("Content-Type", "application/json"),), "{}")
-        body = requests_[0].body
-        insert = Request("POST", "/insert", insert.headers, body)
+        insert = Request("POST", "/insert", requests_[0].headers, requests_[0].body)
         bare = rate_of(ground.folder, ground.base_url, [insert])
     with ground.working(), ground.serving():
         distinct = rate_of(ground.folder, ground.base_url, requests_, once=True)
+        kept, acted_on = _afterwards(ground.env["DATABASE_URL"])
         repeated = rate_of(ground.folder, ground.base_url, requests_[:200])
     yield _told("callbacks", ground, "bare insert and commit", bare)
     yield _told("callbacks", ground, "distinct, kept", distinct)
     yield _ratio("callbacks", ground, "distinct over bare insert", distinct, bare)
     yield Figure("callbacks", ground.engine, "distinct, p99", distinct.p99_ms, "ms")
+    lost = max(0, distinct.requests - kept)
+    yield Figure("callbacks", ground.engine, "acknowledged and not kept", lost, "", most=0)
+    yield Figure("callbacks", ground.engine, "acted on after the burst", acted_on, "/s")
     yield _told("callbacks", ground, "repeated", repeated)
     yield Figure("callbacks", ground.engine, "not answered 2xx", distinct.wrong, "", most=0)
 
@@ -69,23 +75,22 @@ def polls(ground: Ground) -> Iterator[Figure]:
     yield Figure("polls", ground.engine, "questions to Daraja meanwhile", asked_daraja, "", most=0)
 
 
-def _callback(row: dict[str, Any]) -> Request:
-    items = [
-        {"Name": "Amount", "Value": PRICE_CENTS // 100},
-        {"Name": "MpesaReceiptNumber", "Value": f"C{row['payment_id']:09d}"},
-        {"Name": "TransactionDate", "Value": 20261121120000},
-        {"Name": "PhoneNumber", "Value": int(row["phone"])},
-    ]
-    told = {
-        "MerchantRequestID": f"bench-{row['payment_id']}",
-        "CheckoutRequestID": row["checkout"],
-        "ResultCode": 0,
-        "ResultDesc": "The service request is processed successfully.",
-        "CallbackMetadata": {"Item": items},
-    }
-    body = json.dumps({"Body": {"stkCallback": told}})
-    path = f"{CALLBACK_PATH}?token={row['token']}"
-    return Request("POST", path, (("Content-Type", "application/json"),), body)
+def _afterwards(database_url: str) -> tuple[int, float]:
+    """Return how many callbacks are kept, and how many a second are acted on from now."""
+    engine = create_engine(database_url)
+    try:
+        kept, before = _counts(engine)
+        time.sleep(AFTER_SECONDS)
+        return kept, (_counts(engine)[1] - before) / AFTER_SECONDS
+    finally:
+        engine.dispose()
+
+
+def _counts(engine: Engine) -> tuple[int, int]:
+    query = select(func.count(), func.count(InboxMessage.handled_at)).select_from(InboxMessage)
+    with engine.connect() as connection:
+        kept, acted_on = connection.execute(query).one()
+    return int(kept), int(acted_on)
 
 
 def _sign_in(ground: Ground) -> str:
