@@ -200,7 +200,7 @@ def test_a_callback_that_cannot_be_kept_is_not_acknowledged(
     """A7, A8: never 200 and forgotten."""
     payment = shop.prompted(shopper)
     with monkeypatch.context() as patch:
-        patch.setattr("app.payments.inbox.insert_or_nothing", lambda *_, **__: 1 / 0)
+        patch.setattr("app.payments.keeping.insert_new", lambda *_, **__: 1 / 0)
         body = paid(payment.checkout_request_id)
         assert shop.callback(body, token=payment.callback_token).status_code >= 500
     assert shop.inbox() == []
