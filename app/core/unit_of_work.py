@@ -107,7 +107,8 @@ def end_reads() -> None:
     """
     if _hooks.get() is not None or _rehearsing.get():
         raise RuntimeError("never call out inside a transaction")
-    db.session().commit()
+    if db.session.registry.has():
+        db.session().commit()
 
 
 def let_go(_error: BaseException | None = None) -> None:

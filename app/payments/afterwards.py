@@ -27,7 +27,7 @@ HANDLED_AT_ONCE = 8
 #: A burst is over when for so long no more than that were in hand.
 BURST_SECONDS = 1.0
 #: While a burst lasts, the thread leaves so many times as long as it took for those at the door.
-PATIENCE = 9
+PATIENCE = 12
 LONGEST_PAUSE_SECONDS = 0.5
 #: What is not taken beyond this many is left to the sweep.
 MOST_WAITING = 20_000

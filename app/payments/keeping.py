@@ -53,7 +53,7 @@ def payment_of_token(token: str | None) -> int | None:
     return _payments_of_tokens(db.session(), [token]).get(token or "")
 
 
-def ingest(posted: Posted) -> int | None:
+def ingest(posted: Posted, *, in_a_burst: bool = False) -> int | None:
     """Keep a callback; return its inbox id, or None when the very same one is kept already.
 
     A repetition keeps nothing new. Those that come at one moment are kept by one commit. Raises
@@ -64,7 +64,7 @@ def ingest(posted: Posted) -> int | None:
     together: Together[Posted, int | None] = current_app.extensions.setdefault(
         "lipa_inbox", Together(_keep)
     )
-    return together.do(posted)
+    return together.do(posted, in_a_crowd=in_a_burst)
 
 
 def _keep(letters: Sequence[Posted]) -> list[int | None]:

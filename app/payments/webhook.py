@@ -39,7 +39,7 @@ def receive_stk_callback(request: Request) -> ResponseReturnValue:
     posted = keeping.Posted(raw, request.path, peer, request.headers, origin_proven, token)
     later = afterwards()
     with later.one_in_hand():
-        inbox_id = keeping.ingest(posted)
+        inbox_id = keeping.ingest(posted, in_a_burst=later.is_wanted)
         if inbox_id is None:
             logger.info("M-Pesa callback: repeated, kept already")
         elif later.is_wanted:

@@ -68,6 +68,8 @@ class Crowd:
                 break
             self.again += 1
             time.sleep(float(wait))
+            # The server has closed what was idle so long.
+            connection.close()
             told, wait = self._ask(connection, line)
         return told
 
