@@ -67,6 +67,7 @@ from app.payments.pages import payment_pages
 from app.payments.paybill import models as _paybill_models  # noqa: F401  (registers its tables)
 from app.payments.paybill.doors import paybill_doors
 from app.payments.routes import orders_api
+from app.payments.unchanged import Unchanged
 from app.receipts.pages import receipt_pages
 from app.reconciliation import models as _statement_models  # noqa: F401  (registers its tables)
 from app.schema import MIGRATIONS
@@ -80,6 +81,8 @@ from app.webhooks.courier import Courier
 from app.webhooks.pages import webhook_pages
 
 MAX_BODY_BYTES = 1024 * 1024
+#: What the payment dialog asks every few seconds.
+POLLED = "/api/payments/mpesa/query"
 #: SQLite opens connections cheaply; PostgreSQL's are counted by its administrator.
 _POOLS: dict[str, dict[str, Any]] = {
     "sqlite": {"pool_size": 20, "max_overflow": 60},
@@ -138,6 +141,8 @@ def bind_extensions(app: Flask, settings: Settings) -> None:
     migrate.init_app(app, db, directory=str(MIGRATIONS))
     jwt.init_app(app)
     limiter.init_app(app)
+    # Every limit here stands on a view, where it is looked at; none is on the whole application.
+    app.before_request_funcs[None].remove(limiter._check_request_limit)
     provider.prepare(app)
     app.extensions["lipa_tunnel"] = Tunnel(settings)
     queue = make_queue(settings, queue_file(settings), app.config["SECRET_KEY"])
@@ -218,6 +223,8 @@ def install_layers(app: Flask, settings: Settings) -> None:
     csrf.protect(app)
     web.install(app)
     languages.install(app)
+    with app.app_context():
+        app.wsgi_app = Unchanged(app, db.engine, POLLED)  # type: ignore[method-assign]
     app.wsgi_app = tokens.EitherScheme(app.wsgi_app)  # type: ignore[method-assign]
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

@@ -24,7 +24,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import Babel, get_locale, gettext
 
 from app.accounts.addresses import own_address
-from app.accounts.guard import current_person, open_to_all
+from app.accounts.guard import current_person, open_to_all, preferred_language
 from app.accounts.models import Person
 from app.core.clock import for_people, nairobi
 from app.core.errors import ValidationError
@@ -79,10 +79,8 @@ def chosen() -> str:
     picked = session.get("language") if has_session else None
     if isinstance(picked, str) and picked in LANGUAGES:
         return picked
-    person = current_person()
-    if person is not None and person.language in LANGUAGES:
-        return person.language
-    return _asked_by_browser()
+    preferred = preferred_language()
+    return preferred if preferred in LANGUAGES else _asked_by_browser()
 
 
 def _asked_by_browser() -> str:

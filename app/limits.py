@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from flask import request
+from limits import RateLimitItem, parse
 from werkzeug.exceptions import HTTPException
 
 from app.accounts.guard import current_person
@@ -74,3 +76,20 @@ language_limit = limiter.shared_limit(LANGUAGE_CHOICES, scope="language", key_fu
 def sign_in_limit(view: Callable[..., Any]) -> Callable[..., Any]:
     """Throttle guessing by account and by address."""
     return _account_limit(_address_limit(view))
+
+
+def may_poll(limit: str, person_id: int) -> bool:
+    """Count a poll as ``status_limit`` does; False where it is one too many, or cannot be counted.
+
+    For what answers before the view: whoever is refused here is refused by the view, in its words.
+    """
+    try:
+        return limiter.limiter.hit(_parsed(limit), f"person:{person_id}", "status")
+    except Exception:
+        # Whatever a store of limits that is away raises: the view knows what to do without it.
+        return False
+
+
+@lru_cache
+def _parsed(limit: str) -> RateLimitItem:
+    return parse(limit)

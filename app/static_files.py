@@ -68,6 +68,8 @@ def _compress(app: Flask) -> None:
         COMPRESS_LEVEL=6,
         COMPRESS_BR_LEVEL=6,
         COMPRESS_MIMETYPES=_COMPRESSED,
+        # What goes in one packet as it is, the answer to a poll for one, gets there no sooner.
+        COMPRESS_MIN_SIZE=1_000,
         # What is streamed goes out as it comes: the length of a file stays known.
         COMPRESS_STREAMS=False,
     )

@@ -45,6 +45,16 @@ def current_person() -> Person | None:
     return found
 
 
+def preferred_language() -> str | None:
+    """Return the language that who makes this request had chosen when it began, if any.
+
+    What a request writes takes all it has read of the person; for this it need not read again.
+    """
+    current_person()
+    found: str | None = g.get("preferred_language")
+    return found
+
+
 def require_person() -> Person:
     """Return who makes this request. Raises Unauthorized for a stranger."""
     person = current_person()
@@ -188,4 +198,5 @@ def _identify() -> Person | None:
         return None
     sign_ins.see(g.sign_in)
     person: Person = g.sign_in.person
+    g.preferred_language = person.language
     return person

@@ -10,7 +10,7 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
@@ -93,6 +93,12 @@ def sign_in_of_request() -> UUID | None:
         if key and claims:
             _remember(key, claims)
     return sign_in_id(claims)
+
+
+def expiry_of_request() -> datetime | None:
+    """Return when the token of this request expires, once it was found good; else None."""
+    claims = _remembered().get(_key_of(request) or b"")
+    return datetime.fromtimestamp(claims["exp"], UTC) if claims else None
 
 
 def _key_of(request: Request) -> bytes | None:

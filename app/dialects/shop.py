@@ -38,6 +38,7 @@ from app.orders import service as orders
 from app.orders.models import Order
 from app.orders.states import OrderStatus
 from app.payments import service as payments
+from app.payments import unchanged
 from app.payments.models import Payment
 from app.payments.reading import Reading
 from app.payments.states import UNPAID_ENDS, Status
@@ -240,6 +241,7 @@ def query() -> ResponseReturnValue:
     reading = payments.read_order(parse(request, QueryBody).order_id, require_person())
     if (attempt := payments.telling_attempt(reading.attempts)) is not None:
         payments.wake(attempt)
+    unchanged.leave(reading)
     return jsonify(QueryAnswer(data=_status_of(reading)).model_dump())
 
 

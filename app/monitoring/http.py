@@ -28,22 +28,23 @@ def watch_requests(app: Flask) -> None:
 
     @app.after_request
     def _end(response: Response) -> Response:
-        took = time.monotonic() - g.get("began_at", time.monotonic())
-        response.headers[request_ids.HEADER] = g.get("request_id", "")
-        quiet = request.path.startswith("/static/") or request.path in _QUIET
-        logger.log(
-            logging.DEBUG if quiet else logging.INFO,
-            "%s %s %s %.0fms id=%s",
-            request.method,
-            request.path,
-            response.status_code,
-            took * 1000,
-            g.get("request_id"),
-        )
+        request_id = g.get("request_id", "")
+        response.headers[request_ids.HEADER] = request_id
         rule = request.url_rule.rule if request.url_rule else None
-        count_request(request.method, rule, response.status_code, took)
+        took = time.monotonic() - g.get("began_at", time.monotonic())
+        tell(request.method, request.path, rule, response.status_code, took, request_id)
         return response
 
     @app.teardown_request
     def _forget(_error: BaseException | None) -> None:
         request_ids.end()
+
+
+def tell(
+    method: str, path: str, rule: str | None, status: int, seconds: float, request_id: str
+) -> None:
+    """Log an answered request, and count it by its route's pattern."""
+    quiet = path.startswith("/static/") or path in _QUIET
+    level = logging.DEBUG if quiet else logging.INFO
+    logger.log(level, "%s %s %s %.0fms id=%s", method, path, status, seconds * 1000, request_id)
+    count_request(method, rule, status, seconds)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import update
 
@@ -51,3 +51,11 @@ def wake(payment: Payment) -> None:
         check_wanted.send(payment_id=payment.id, at=moment)
     elif payment.is_live and asked_at and moment - asked_at >= _PAUSE:
         payment_watched.send(payment_id=payment.id)
+
+
+def next_question_at(payment: Payment) -> datetime | None:
+    """Return from when on a poll starts a question by ``wake``; None while none would."""
+    moments = [payment.next_check_at]
+    if payment.is_live and payment.last_asked_at:
+        moments.append(payment.last_asked_at + _PAUSE)
+    return min((moment for moment in moments if moment is not None), default=None)

@@ -39,10 +39,10 @@ from app.orders.models import Order
 from app.orders.states import OrderStatus
 from app.payments import asking_again, inbox
 from app.payments.methods import require_payable
-from app.payments.models import Credit, Payment
+from app.payments.models import Payment
 from app.payments.phones import take_phone
 from app.payments.provider import mpesa
-from app.payments.queries import kept_cents
+from app.payments.queries import PAID_CENTS
 from app.payments.schedule import FIRST_ASK_SECONDS, quiet_after
 from app.payments.settle import move, persistently
 from app.payments.signals import check_wanted
@@ -73,16 +73,9 @@ _LIVE_ID = (
     .where(Payment.order_id == bindparam("order_id"), Payment.status.in_(LIVE))
     .scalar_subquery()
 )
-_PAID_CENTS = (
-    select(kept_cents())
-    .select_from(Credit)
-    .join(Order)
-    .where(Credit.order_id == bindparam("order_id"))
-    .scalar_subquery()
-)
 #: The live attempt of an order, if there is one, and what was paid of it. Every initiation asks
 #: both questions: they are put together once, and travel as one.
-_STANDING = select(_LIVE_ID, _PAID_CENTS)
+_STANDING = select(_LIVE_ID, PAID_CENTS.scalar_subquery())
 _WHOLE = (
     select(Payment)
     .options(joinedload(Payment.order).lazyload(Order.lines))

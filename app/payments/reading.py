@@ -28,13 +28,14 @@ from app.payments.states import LIVE
 class Reading:
     """An order, its attempts with the newest first, and what has come in.
 
-    ``may_have_claim`` is False where nobody has said by an M-Pesa code that it is paid.
+    ``only_waits`` is True where an open prompt is all there is: no money, and no claim to have
+    paid.
     """
 
     order: Order
     attempts: Sequence[Payment]
     paid_cents: int
-    may_have_claim: bool = True
+    only_waits: bool = False
 
 
 def read(order: Order, attempts: Sequence[Payment] | None = None) -> Reading:
@@ -58,7 +59,7 @@ def _waiting(ref: object, person: Person) -> Reading | None:
     except ValueError:
         return None
     payment = db.session.scalar(_WAITING, {"uuid": uuid, "person_id": person.id})
-    return Reading(payment.order, [payment], 0, may_have_claim=False) if payment else None
+    return Reading(payment.order, [payment], 0, only_waits=True) if payment else None
 
 
 #: An order has one open prompt at most, and while there is one it is the newest attempt. Money

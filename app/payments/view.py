@@ -63,7 +63,7 @@ def state_of(reading: Reading) -> dict[str, Any]:
         **(_hand_details(order) if state == "paid" and not _is_paid(attempt) else {}),
         **_waiting_details(order, attempt, live),
         "by_hand": _how_by_hand(order, due_cents) if open_to_pay else None,
-        "claim": claims.told(order) if reading.may_have_claim else None,
+        "claim": None if reading.only_waits else claims.told(order),
     }
 
 
@@ -144,6 +144,11 @@ def _waiting_details(order: Order, attempt: Payment | None, live: bool) -> dict[
     }
 
 
+def seconds_left(prompt_expires_at: datetime) -> int:
+    """Return how many seconds a prompt still stays on its phone."""
+    return max(0, round((prompt_expires_at - now()).total_seconds()))
+
+
 def _seconds_until(moment: datetime) -> int:
     return max(1, round((moment - now()).total_seconds()))
 
@@ -191,7 +196,6 @@ def _attempt_details(attempt: Payment | None) -> dict[str, Any]:
     if attempt.is_completed:
         details["receipt_url"] = f"/receipts/{attempt.public_ref}"
     if attempt.is_live:
-        left = (attempt.prompt_expires_at - now()).total_seconds()
         details["prompt_expires_at"] = iso_seconds(attempt.prompt_expires_at)
-        details["seconds_left"] = max(0, round(left))
+        details["seconds_left"] = seconds_left(attempt.prompt_expires_at)
     return details

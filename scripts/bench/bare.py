@@ -1,4 +1,5 @@
-"""What is compared with: Flask with one insert and commit, and Flask with one indexed read.
+"""What is compared with: Flask with one insert and commit, with one indexed read, and with an
+insert, a prompt sent to Daraja and an update.
 
 It runs in the same server, with the same pool and on the same database server as the shop, and
 does nothing that a shop has to do: no door, no proof, no books.
@@ -10,6 +11,7 @@ import app.first  # isort: skip  # noqa: F401  (comes before all else of the pro
 
 import os
 
+import requests
 from flask import Flask, Response, jsonify, request
 from sqlalchemy import text
 
@@ -20,6 +22,8 @@ from app.core.unit_of_work import transaction
 from app.extensions import db
 from app.server import Server
 
+#: As many connections to Daraja are kept as the shop keeps.
+AT_ONCE = 1_000
 MADE = (
     "CREATE TABLE IF NOT EXISTS bare_notes (id {serial} PRIMARY KEY, name VARCHAR(64) UNIQUE, "
     "body {bytes}, at VARCHAR(32))"
@@ -57,6 +61,30 @@ def make(settings: Settings) -> Flask:
                 text("INSERT INTO bare_notes (name, body, at) VALUES (:name, :body, :at)"), values
             )
         return jsonify(ResultCode=0, ResultDesc="Accepted")
+
+    daraja = requests.Session()
+    daraja.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=AT_ONCE))
+    push_url = f"{settings.daraja_root}/mpesa/stkpush/v1/processrequest"
+
+    @bare.post("/prompt")
+    def prompt() -> Response:
+        name = os.urandom(16).hex()
+        values = {"name": name, "body": request.get_data(), "at": "now"}
+        with transaction() as session:
+            session.execute(
+                text("INSERT INTO bare_notes (name, body, at) VALUES (:name, :body, :at)"), values
+            )
+        told = daraja.post(push_url, json={"AccountReference": name}, timeout=20).json()
+        with transaction() as session:
+            session.execute(
+                text("UPDATE bare_notes SET at = :at WHERE name = :name"),
+                {"at": told["CheckoutRequestID"][:32], "name": name},
+            )
+        return jsonify(told)
+
+    @bare.get("/api/health")
+    def health() -> Response:
+        return jsonify(status="ok")
 
     @bare.get("/read/<int:number>")
     def read(number: int) -> Response:

@@ -29,6 +29,8 @@ from tests.services.launch import (
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
 STOP_SECONDS = 20
+#: The shop, and what it is compared with.
+COMMANDS = {"shop": ["run.py"], "bare": ["-m", "scripts.bench.bare"]}
 #: A commit is on the disk when it is told to be, here as in a shop.
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 NO_LIMIT = "100000000/minute"
@@ -64,10 +66,9 @@ class Ground:
     @contextmanager
     def serving(self, what: str = "shop", **settings: str) -> Iterator[int]:
         """Run the shop's server, or the bare one, while the block runs; yield its process."""
-        command = ["run.py"] if what == "shop" else ["-m", "scripts.bench.bare"]
-        with _program(command, self.env | settings, self.folder / f"{what}.log") as process:
-            address = "/api/health" if what == "shop" else "/read/0"
-            _wait(process, f"{self.base_url}{address}", self.folder / f"{what}.log")
+        log = self.folder / f"{what}.log"
+        with _program(COMMANDS[what], self.env | settings, log) as process:
+            _wait(process, f"{self.base_url}/api/health", log)
             yield process.pid
 
     @contextmanager

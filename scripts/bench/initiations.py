@@ -40,6 +40,9 @@ STEADY = {1: {1: 5, 50: 8, 200: 8}, 5: {1: 2, 50: 3, 200: 3}}
 BURSTS = (200, 1_000)
 #: 200 at once are done at not less than 90 % of the ideal.
 LEAST = {(200, 1): 0.9}
+#: So many at once, and with so slow a Daraja, is compared with the bare Flask as well.
+REFERENCE = (200, 1)
+BARE = "bare insert, prompt and update, 200 steadily"
 MOST_SECONDS = 300
 
 
@@ -65,6 +68,8 @@ class Done:
 
 def initiations(ground: Ground) -> Iterator[Figure]:
     """Each initiation has its own order and its own phone."""
+    bare = _bare(ground)
+    yield Figure("initiations", ground.engine, BARE, bare, "/s")
     with shop(ground):
         token = sign_in(ground)
         for delay in DELAYS_SECONDS:
@@ -72,13 +77,26 @@ def initiations(ground: Ground) -> Iterator[Figure]:
                 ground.take_time(delay)
                 done = initiate(ground, token, size, rounds)
                 yield from _told(ground, f"{size} steadily", delay, done)
+                if (size, delay) == REFERENCE:
+                    over = done.per_second / bare
+                    yield Figure(
+                        "initiations", ground.engine, f"{size} steadily, over bare", over, ""
+                    )
             for size in BURSTS:
                 done = initiate(ground, token, size, 1)
                 yield from _told(ground, f"{size:,} in a burst", delay, done)
-    counts = ground.counts()
-    yield Figure(
-        "initiations", ground.engine, "access tokens fetched", counts["tokens"], "", most=1
-    )
+    tokens = ground.counts()["tokens"]
+    yield Figure("initiations", ground.engine, "access tokens fetched", tokens, "", most=1)
+
+
+def _bare(ground: Ground) -> float:
+    """Return what Flask does a second with an insert, a prompt and an update, and nothing else."""
+    size, delay = REFERENCE
+    ground.take_time(delay)
+    with shop(ground, "bare"):
+        line = {"path": "/prompt", "headers": {"Content-Type": "application/json"}, "body": {}}
+        told = _crowd(ground, [line] * size * STEADY[delay][size], size)
+    return float(len(told["times"]) / told["seconds"])
 
 
 def _told(ground: Ground, what: str, delay: int, done: Done) -> Iterator[Figure]:
@@ -118,6 +136,16 @@ def initiate(ground: Ground, token: str, size: int, rounds: int) -> Done:
         {"path": PATH, "headers": headers, "body": {"order_id": order, "phone_number": phone}}
         for order, phone in _orders(ground, size * rounds)
     ]
+    told = _crowd(ground, lines, size)
+    if told["wrong"]:
+        print(f"    not answered 200: {told['wrong']}", file=sys.stderr)
+    unheard = len(lines) - _pending(ground)
+    lost = max(sum(told["wrong"].values()), unheard)
+    return Done(size, len(lines), told["seconds"], told["times"], lost, told["again"])
+
+
+def _crowd(ground: Ground, lines: Sequence[dict[str, Any]], size: int) -> dict[str, Any]:
+    """Have ``size`` of a crowd send these requests, and return what they tell."""
     file = ground.folder / "initiations.txt"
     file.write_text("\n".join(json.dumps(line) for line in lines))
     command = [sys.executable, "-m", "scripts.bench.crowd", ground.base_url, str(file), str(size)]
@@ -125,11 +153,7 @@ def initiate(ground: Ground, token: str, size: int, rounds: int) -> Done:
         command, cwd=ROOT, env=ground.env, capture_output=True, check=True, timeout=MOST_SECONDS
     )
     told: dict[str, Any] = json.loads(done.stdout)
-    if told["wrong"]:
-        print(f"    not answered 200: {told['wrong']}", file=sys.stderr)
-    unheard = len(lines) - _pending(ground)
-    lost = max(sum(told["wrong"].values()), unheard)
-    return Done(size, len(lines), told["seconds"], told["times"], lost, told["again"])
+    return told
 
 
 def _orders(ground: Ground, count: int) -> list[tuple[str, str]]:

@@ -1,5 +1,5 @@
-"""The shop as it is run on each engine: one process of threads on SQLite; on PostgreSQL as many
-processes of greenlets as there are cores, behind nginx, and a worker.
+"""The shop, or the bare one, as it is run on each engine: one process of threads on SQLite; on
+PostgreSQL as many processes of greenlets as there are cores, behind nginx, and a worker.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from contextlib import ExitStack, contextmanager, suppress
 
 import requests
 
-from scripts.bench.ground import START_SECONDS, Ground
+from scripts.bench.ground import COMMANDS, START_SECONDS, Ground
 from tests.services import nginx
 from tests.services.launch import ServiceFailedError, free_port
 from tests.support.cluster import Program
 
 
 @contextmanager
-def shop(ground: Ground, **settings: str) -> Iterator[None]:
-    """Serve at ``ground.base_url`` while the block runs.
+def shop(ground: Ground, what: str = "shop", **settings: str) -> Iterator[None]:
+    """Serve the shop, or the bare one, at ``ground.base_url`` while the block runs.
 
     Raises ServiceMissingError or ServiceFailedError.
     """
     if ground.engine == "sqlite":
-        with ground.serving(**settings):
+        with ground.serving(what, **settings):
             yield
         return
     with ExitStack() as stack:
         ports = [free_port() for _ in range(os.cpu_count() or 1)]
-        webs = [_web(ground, port, settings) for port in ports]
+        webs = [_web(ground, what, port, settings) for port in ports]
         for web in webs:
             stack.callback(web.kill)
             web.start()
@@ -40,9 +40,9 @@ def shop(ground: Ground, **settings: str) -> Iterator[None]:
         yield
 
 
-def _web(ground: Ground, port: int, settings: dict[str, str]) -> Program:
+def _web(ground: Ground, what: str, port: int, settings: dict[str, str]) -> Program:
     env = ground.env | settings | {"PORT": str(port), "TRUSTED_PROXIES": "1"}
-    return Program(f"web {port}", ["run.py"], env, ground.folder / f"web-{port}.log")
+    return Program(f"web {port}", COMMANDS[what], env, ground.folder / f"web-{port}.log")
 
 
 def _wait(web: Program, url: str) -> None:
