@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, String, delete, inspect, or_, select, true
+from sqlalchemy import JSON, ColumnElement, String, delete, inspect, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app.core.clock import now
@@ -81,26 +81,21 @@ def _remember(row: Announcement) -> None:
 def send_ours(deliver: Deliver, limit: int = BATCH) -> int:
     """Send what this process has staged, and forget what was sent; return how much that was.
 
-    What ``deliver`` fails on is left for `send_staged`.
+    What ``deliver`` fails on is left for ``send_left``.
     """
     ids = [_ours.popleft() for _ in range(min(limit, len(_ours)))]
     return _send(Announcement.id.in_(ids), deliver, limit) if ids else 0
 
 
 def send_left(deliver: Deliver, limit: int = BATCH) -> int:
-    """Send what nobody has sent, whoever has staged it; otherwise like `send_staged`."""
+    """Send what nobody has sent for a moment, whoever has staged it; return how much that was.
+
+    What ``deliver`` fails on stays for the next time, until it is too old to matter.
+    """
     moment = now()
     before = Announcement.created_at < moment - timedelta(seconds=LEFT_SECONDS)
     # Or written before somebody set the clock back.
     return _send(or_(before, Announcement.created_at > moment), deliver, limit)
-
-
-def send_staged(deliver: Deliver, limit: int = BATCH) -> int:
-    """Send what is staged, oldest first, and forget what was sent; return how much that was.
-
-    What ``deliver`` fails on stays for the next time, until it is too old to matter.
-    """
-    return _send(true(), deliver, limit)
 
 
 def _send(which: ColumnElement[bool], deliver: Deliver, limit: int) -> int:

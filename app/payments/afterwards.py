@@ -17,6 +17,7 @@ from contextlib import contextmanager
 
 from flask import Flask, current_app
 
+from app.core.beside import Beside
 from app.extensions import db
 from app.payments import inbox
 
@@ -31,7 +32,6 @@ PATIENCE = 12
 LONGEST_PAUSE_SECONDS = 0.5
 #: What is not taken beyond this many is left to the sweep.
 MOST_WAITING = 20_000
-STOP_SECONDS = 2.0
 
 
 class Afterwards:
@@ -43,21 +43,15 @@ class Afterwards:
         self._burst_until = float("-inf")
         self._counting = threading.Lock()
         self._waiting: deque[int] = deque(maxlen=MOST_WAITING)
-        self._wanted = threading.Event()
-        self._ending = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._beside = Beside("afterwards", self._work)
 
     def start(self) -> None:
         """Begin to act, beside the server. Until then each callback is acted on at once."""
-        self._thread = threading.Thread(target=self._run, name="afterwards", daemon=True)
-        self._thread.start()
+        self._beside.start()
 
     def stop(self) -> None:
         """Stop after the one in hand; the sweep finds the rest."""
-        self._ending.set()
-        self._wanted.set()
-        if self._thread is not None:
-            self._thread.join(STOP_SECONDS)
+        self._beside.stop()
 
     @contextmanager
     def one_in_hand(self) -> Iterator[None]:
@@ -71,13 +65,13 @@ class Afterwards:
     @property
     def is_wanted(self) -> bool:
         """Whether so many come at present that each is better acted on later."""
-        return self._thread is not None and time.monotonic() < self._burst_until
+        return self._beside.is_running and time.monotonic() < self._burst_until
 
     def take(self, inbox_id: int) -> None:
         """Act on a kept callback as soon as those before it are done."""
         if len(self._waiting) < MOST_WAITING:
             self._waiting.append(inbox_id)
-        self._wanted.set()
+        self._beside.wake()
 
     def _count(self, by: int) -> None:
         with self._counting:
@@ -85,17 +79,14 @@ class Afterwards:
             if self._in_hand > HANDLED_AT_ONCE:
                 self._burst_until = time.monotonic() + BURST_SECONDS
 
-    def _run(self) -> None:
-        while not self._ending.is_set():
-            self._wanted.wait()
-            self._wanted.clear()
-            while self._waiting and not self._ending.is_set():
-                began = time.monotonic()
-                with self._app.app_context():
-                    act_on(self._waiting.popleft())
-                if self.is_wanted:
-                    took = time.monotonic() - began
-                    self._ending.wait(min(took * PATIENCE, LONGEST_PAUSE_SECONDS))
+    def _work(self) -> None:
+        while self._waiting and not self._beside.is_ending:
+            began = time.monotonic()
+            with self._app.app_context():
+                act_on(self._waiting.popleft())
+            if self.is_wanted:
+                took = time.monotonic() - began
+                self._beside.rest(min(took * PATIENCE, LONGEST_PAUSE_SECONDS))
 
 
 def afterwards() -> Afterwards:

@@ -12,6 +12,7 @@ import time
 
 from flask import Flask
 
+from app.core.beside import STOP_SECONDS, Beside
 from app.extensions import db
 from app.webhooks.delivery import Turn, due_endpoints, serve
 from app.webhooks.signals import delivery_staged
@@ -22,7 +23,6 @@ logger = logging.getLogger("lipa.webhooks")
 LOOK_EVERY_SECONDS = 2.0
 #: However much is due, an endpoint whose try failed is not tried again sooner.
 REST_SECONDS = 5.0
-STOP_SECONDS = 2.0
 
 
 class Courier:
@@ -30,41 +30,27 @@ class Courier:
 
     def __init__(self, app: Flask) -> None:
         self._app = app
-        self._wanted = threading.Event()
-        self._ending = threading.Event()
-        self._thread: threading.Thread | None = None
         self._busy: dict[int, float] = {}
+        self._beside = Beside("courier", self._work, LOOK_EVERY_SECONDS)
 
     def start(self) -> None:
         """Begin to send."""
-        self._ending.clear()
-        delivery_staged.connect(self._wake)
-        self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
-        self._thread.start()
+        delivery_staged.connect(self._beside.wake)
+        self._beside.start()
 
     def take_no_more(self) -> None:
         """Begin nothing new. Returns at once."""
-        self._ending.set()
-        self._wanted.set()
+        self._beside.take_no_more()
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
         """Begin nothing new, and wait so long at most for the thread to end."""
-        self.take_no_more()
-        if self._thread is not None:
-            self._thread.join(seconds)
-        self._thread = None
+        self._beside.stop(seconds)
 
-    def _wake(self, _sender: object) -> None:
-        self._wanted.set()
-
-    def _run(self) -> None:
-        while not self._ending.is_set():
-            for endpoint_id in self._due():
-                if endpoint_id not in self._busy and not self._ending.is_set():
-                    self._busy[endpoint_id] = float("inf")
-                    threading.Thread(target=self._serve, args=(endpoint_id,), daemon=True).start()
-            self._wanted.wait(LOOK_EVERY_SECONDS)
-            self._wanted.clear()
+    def _work(self) -> None:
+        for endpoint_id in self._due():
+            if endpoint_id not in self._busy and not self._beside.is_ending:
+                self._busy[endpoint_id] = float("inf")
+                threading.Thread(target=self._serve, args=(endpoint_id,), daemon=True).start()
 
     def _due(self) -> list[int]:
         for endpoint_id, until in list(self._busy.items()):
@@ -91,4 +77,4 @@ class Courier:
                 db.session.remove()
         self._busy[endpoint_id] = time.monotonic() + (REST_SECONDS if turn == "failed" else 0)
         if turn == "over":
-            self._wanted.set()
+            self._beside.wake()

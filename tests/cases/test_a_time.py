@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 import pytest
 import time_machine
 
-from app.core import outbox
 from app.core.clock import now
 from tests.cases.people import sign_in
 from tests.support.app import Account, Shop, later
@@ -28,8 +27,7 @@ def a_jump(shop: Shop, seconds: int) -> Iterator[time_machine.Traveller]:
     with time_machine.travel(now(), tick=True) as clock:
         clock.shift(seconds)
         yield clock
-        with shop.app.app_context():
-            outbox.send_staged(lambda topic, body: None)
+        shop.announce()
 
 
 @pytest.mark.parametrize("jump", EITHER_WAY + LEAP_SECONDS)

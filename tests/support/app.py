@@ -30,6 +30,7 @@ from app.accounts.passwords import hash_password
 from app.accounts.roles import Role
 from app.accounts.tokens import access_token, refresh_token
 from app.config import ROOT, Settings
+from app.core import outbox
 from app.core.clock import now, steadiness
 from app.core.unit_of_work import transaction
 from app.disbursements.signals import turn_wanted
@@ -362,6 +363,12 @@ class Shop(MoneyOut):
     def ask(self, payment: Payment) -> str:
         with self.app.app_context():
             return engine.ask(payment.id)
+
+    def announce(self, deliver: outbox.Deliver = lambda *_: None) -> int:
+        """Send all news that is staged, as the look of a moment later would; return how many."""
+        soon = now() + timedelta(seconds=outbox.LEFT_SECONDS + 1)
+        with time_machine.travel(soon, tick=True), self.app.app_context():
+            return outbox.send_left(deliver)
 
     # What the books say.
 

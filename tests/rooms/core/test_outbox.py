@@ -19,18 +19,13 @@ def staged(shop: Shop) -> int:
         return db.session.scalar(select(func.count(outbox.Announcement.id))) or 0
 
 
-def send(shop: Shop, deliver: outbox.Deliver) -> int:
-    with shop.app.app_context():
-        return outbox.send_staged(deliver)
-
-
 def test_a_paid_payment_leaves_one_announcement_of_it(shop: Shop, shopper: Account) -> None:
     payment = shop.prompted(shopper)
-    send(shop, lambda *_: None)
+    shop.announce()
     for _ in range(3):
         shop.callback(paid(payment.checkout_request_id), token=payment.callback_token)
     told: list[tuple[str, dict[str, Any]]] = []
-    assert send(shop, lambda topic, body: told.append((topic, body))) == 1
+    assert shop.announce(lambda topic, body: told.append((topic, body))) == 1
     [(topic, body)] = told
     assert (topic, body["update"]["status"]) == ("payment_update", "completed")
     assert body["update"]["transaction_id"] == payment.public_ref
@@ -39,9 +34,9 @@ def test_a_paid_payment_leaves_one_announcement_of_it(shop: Shop, shopper: Accou
 def test_what_was_sent_is_forgotten(shop: Shop, shopper: Account) -> None:
     shop.prompted(shopper)
     assert staged(shop) > 0
-    send(shop, lambda *_: None)
+    shop.announce()
     assert staged(shop) == 0
-    assert send(shop, lambda *_: None) == 0
+    assert shop.announce() == 0
 
 
 def test_what_could_not_be_sent_is_sent_the_next_time(shop: Shop, shopper: Account) -> None:
@@ -50,9 +45,9 @@ def test_what_could_not_be_sent_is_sent_the_next_time(shop: Shop, shopper: Accou
 
     shop.prompted(shopper)
     waiting = staged(shop)
-    assert send(shop, broken) == 0
+    assert shop.announce(broken) == 0
     assert staged(shop) == waiting
-    assert send(shop, lambda *_: None) == waiting
+    assert shop.announce() == waiting
 
 
 def test_news_that_is_too_old_to_matter_is_dropped(shop: Shop, shopper: Account) -> None:
@@ -61,7 +56,7 @@ def test_news_that_is_too_old_to_matter_is_dropped(shop: Shop, shopper: Account)
 
     shop.prompted(shopper)
     with later(outbox.KEPT_MINUTES * 60 + 1):
-        send(shop, broken)
+        shop.announce(broken)
         assert staged(shop) == 0
 
 

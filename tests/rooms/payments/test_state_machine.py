@@ -40,7 +40,6 @@ from hypothesis.strategies._internal.featureflags import FeatureFlags
 from sqlalchemy import event
 
 from app.accounts.tokens import access_token
-from app.core import outbox
 from app.core.clock import now
 from app.extensions import db, limiter
 from app.orders.states import OrderStatus
@@ -458,8 +457,7 @@ class PaymentMachine(RuleBasedStateMachine):
             self.shop.sweep()
         if death:
             self.shop.sweep()
-        with self.shop.app.app_context():
-            outbox.send_staged(lambda _topic, _body: None)
+        self.shop.announce()
 
     def shopper_acts(self, does: str, order: dict[str, Any]) -> None:
         """Cancel an order, or have Daraja asked about it."""
