@@ -12,5 +12,6 @@ has_postgres() { has initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>
 has_postgres || sh scripts/apt.sh postgresql
 has redis-server valkey-server || sh scripts/apt.sh redis-server
 has nginx || [ -x /usr/sbin/nginx ] || sh scripts/apt.sh nginx-light
-has "${CHROMIUM:-chromium}" chromium chromium-browser google-chrome || sh scripts/apt.sh chromium
+has "${CHROMIUM:-chromium}" chromium-headless-shell chromium chromium-browser google-chrome ||
+    sh scripts/apt.sh chromium-headless-shell || sh scripts/apt.sh chromium
 exit 0
