@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -78,16 +79,46 @@ def sign_in_limit(view: Callable[..., Any]) -> Callable[..., Any]:
     return _account_limit(_address_limit(view))
 
 
-def may_poll(limit: str, person_id: int) -> bool:
-    """Count a poll as ``status_limit`` does; False where it is one too many, or cannot be counted.
+class Allowance:
+    """Counts polls as ``status_limit`` does, for what answers before the view.
 
-    For what answers before the view: whoever is refused here is refused by the view, in its words.
+    A limit of hundreds is counted by the hundredth, ten at most at a time: where processes share
+    the count, each trip to it costs as much as the poll. What a process has counted and not used
+    is lost to the person after LASTS_SECONDS, which is no more than a hundredth of the limit.
     """
-    try:
-        return limiter.limiter.hit(_parsed(limit), f"person:{person_id}", "status")
-    except Exception:
-        # Whatever a store of limits that is away raises: the view knows what to do without it.
-        return False
+
+    LASTS_SECONDS = 10.0
+    MOST_AT_ONCE = 10
+    MOST_KEPT = 10_000
+
+    def __init__(self) -> None:
+        self._left: dict[tuple[str, int], tuple[int, float]] = {}
+
+    def take(self, limit: str, person_id: int) -> bool:
+        """Count a poll; False where it is one too many, or cannot be counted.
+
+        Whoever is refused here is refused by the view, in its words.
+        """
+        left, until = self._left.pop((limit, person_id), (0, 0.0))
+        moment = time.monotonic()
+        if not left or moment >= until:
+            left, until = self._counted(limit, person_id), moment + self.LASTS_SECONDS
+        if left > 1:
+            if len(self._left) >= self.MOST_KEPT:
+                self._left.clear()
+            self._left[limit, person_id] = left - 1, until
+        return left > 0
+
+    def _counted(self, limit: str, person_id: int) -> int:
+        """Count some polls at once; return how many, none where they are too many."""
+        item = _parsed(limit)
+        count = min(max(1, item.amount // 100), self.MOST_AT_ONCE)
+        try:
+            is_allowed = limiter.limiter.hit(item, f"person:{person_id}", "status", cost=count)
+        except Exception:
+            # Whatever a store of limits that is away raises: the view knows what to do without it.
+            return 0
+        return count if is_allowed else 0
 
 
 @lru_cache

@@ -41,10 +41,20 @@ def watch_requests(app: Flask) -> None:
 
 
 def tell(
-    method: str, path: str, rule: str | None, status: int, seconds: float, request_id: str
+    method: str,
+    path: str,
+    rule: str | None,
+    status: int,
+    seconds: float,
+    request_id: str,
+    *,
+    is_news: bool = True,
 ) -> None:
-    """Log an answered request, and count it by its route's pattern."""
-    quiet = path.startswith("/static/") or path in _QUIET
+    """Log an answered request, and count it by its route's pattern.
+
+    What is asked for again and again, with nothing new to say, is logged at the level of DEBUG.
+    """
+    quiet = not is_news or path.startswith("/static/") or path in _QUIET
     level = logging.DEBUG if quiet else logging.INFO
     logger.log(level, "%s %s %s %.0fms id=%s", method, path, status, seconds * 1000, request_id)
     count_request(method, rule, status, seconds)

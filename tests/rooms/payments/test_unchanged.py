@@ -176,6 +176,18 @@ def test_every_poll_counts_for_the_limit_whichever_way_it_goes(
     assert told == [200] * 6 + [429] * 2
 
 
+def test_of_a_high_limit_some_polls_are_counted_at_once_and_never_too_many(
+    shop: Shop, shopper: Account, order: dict[str, Any]
+) -> None:
+    shop.set(rate_limit_status="300/minute")
+    hit = limiter.limiter.hit
+    with standing(), mock.patch.object(limiter.limiter, "hit", side_effect=hit) as counted:
+        told = [poll(shop, shopper, order).status_code for _ in range(305)]
+    assert counted.call_count < 120
+    assert set(told[:298]) == {200}
+    assert set(told[300:]) == {429}
+
+
 def test_a_question_that_is_due_is_begun_by_a_repeated_poll_too(
     shop: Shop, shopper: Account, order: dict[str, Any]
 ) -> None:
@@ -204,6 +216,8 @@ def test_a_database_that_is_away_gives_no_answer_again(
 def test_a_store_of_limits_that_is_away_gives_no_answer_again(
     shop: Shop, shopper: Account, order: dict[str, Any]
 ) -> None:
+    # Nothing has been counted of this limit that could be left.
+    shop.set(rate_limit_status="99/minute")
     with mock.patch.object(limiter.limiter, "hit", side_effect=ConnectionError):
         assert goes_whole_way(shop, shopper, order)
 
