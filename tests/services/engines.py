@@ -44,7 +44,8 @@ def pytest_report_header() -> str:
     return "databases: the rows of tables take turns on them (EVERY_ROW=1 runs all on each)"
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def leave_out_turns(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Take out the rows whose turn it is not."""
     if os.environ.get("EVERY_ROW") or any("[" in argument for argument in config.args):
         return
     tables = [item for item in items if _engine_of(item)]
