@@ -33,7 +33,7 @@ test: dev ## Run every test, real browser, PostgreSQL and Redis included (ARGS="
 	@exec $(PYTHON) -m pytest -n 4 --dist loadfile --no-loadscope-reorder --reruns 1 -r aR $(ARGS)
 
 chaos: dev ## Thousands of payments through bad weather, then compare books and ledger
-	@exec $(PYTHON) scripts/chaos.py $(ARGS)
+	@exec $(PYTHON) -m scripts.chaos $(ARGS)
 
 bench: dev ## Measure, with targets beside the figures (ARGS="polls --engine sqlite")
 	@sh scripts/services.sh

@@ -12,6 +12,7 @@ import io
 import re
 import time
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -217,7 +218,8 @@ class Unchanged:
         chunks = self._whole_way(environ, start)
         if not left:
             return chunks
-        body = b"".join(chunks)
+        with closing(chunks):  # type: ignore[type-var]  # Flask's have an end that is called
+            body = b"".join(chunks)
         self._keep(key, left[0], *told[-1], body)
         return [body]
 

@@ -17,7 +17,7 @@ TEST_SECONDS = RUN_SECONDS + 2 * STOP_SECONDS
 
 def chaos(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Make a run; one that takes too long is told to stop, so that it takes its servers with it."""
-    command = [sys.executable, "scripts/chaos.py", *arguments]
+    command = [sys.executable, "-m", "scripts.chaos", *arguments]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True) as process:
         try:

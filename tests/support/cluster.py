@@ -48,7 +48,7 @@ class Commands:
 
 def hasty(pace: float) -> Commands:
     """The same with the engine's pauses divided by ``pace``, for tests that wait for it."""
-    server = ("-m", "scripts.chaos_server", str(pace))
+    server = ("-m", "scripts.chaos.server", str(pace))
     return Commands(web=server, worker=(*server, "worker", "--threads", "4"))
 
 

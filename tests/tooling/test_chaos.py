@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from scripts.chaos_books import KINDS, NOT_JUDGED, Findings, compare, most_at_once, unsettled
-from scripts.chaos_out_books import OUT_KINDS
+from scripts.chaos.books import KINDS, NOT_JUDGED, Findings, compare, most_at_once, unsettled
+from scripts.chaos.out_books import OUT_KINDS
 from tests.support.chaos_run import ROOT, TEST_SECONDS, chaos
 
 SMALL = ["--payments=40", "--payouts=20", "--shoppers=8", "--kills=1", "--seed=13", "--pace=15"]

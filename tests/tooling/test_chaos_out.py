@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scripts.chaos_out_books import OutFindings, compare_out
+from scripts.chaos.out_books import OutFindings, compare_out
 from tests.support.out_records import OutBooks, OutRecord
 
 PHONE, PAYER = "254740000001", "254710000001"

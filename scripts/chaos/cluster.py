@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from scripts.chaos_shop import Ground, Simulator, manners
+from scripts.chaos.shop import Ground, Simulator, manners
 from tests.support.cluster import Cluster, cluster, hasty
 
 #: How long a part of it is away. Redis and PostgreSQL are missed by everybody meanwhile.

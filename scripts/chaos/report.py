@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scripts.chaos_books import KINDS, NOT_JUDGED, Findings, Offence
-from scripts.chaos_out_books import OUT_KINDS, OutFindings
+from scripts.chaos.books import KINDS, NOT_JUDGED, Findings, Offence
+from scripts.chaos.out_books import OUT_KINDS, OutFindings
 
 MOST_OFFENDERS_NAMED = 20
 MOST_ERRORS_SHOWN = 3

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from scripts.chaos_people import KNOWN_TO_FORGER, Body, Rumours, Shop, at_once
+from scripts.chaos.people import KNOWN_TO_FORGER, Body, Rumours, Shop, at_once
 
 #: Some of them need another admin's yes.
 AMOUNTS = (10, 150, 1_000, 4_000, 9_000)

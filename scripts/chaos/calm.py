@@ -7,11 +7,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from scripts.chaos_books import compare, unsettled
-from scripts.chaos_crowd import Run
-from scripts.chaos_out_books import returned
-from scripts.chaos_people import Shop
-from scripts.chaos_progress import progress
+from scripts.chaos.books import compare, unsettled
+from scripts.chaos.crowd import Run
+from scripts.chaos.out_books import returned
+from scripts.chaos.people import Shop
+from scripts.chaos.progress import progress
 from tests.services.launch import ServiceFailedError
 from tests.support.out_records import OutRecord, out_records
 

@@ -91,7 +91,7 @@ class ChaosShop(LiveShop):
     def start(self) -> None:
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "scripts.chaos_server", str(self.pace)],
+                [sys.executable, "-m", "scripts.chaos.server", str(self.pace)],
                 cwd=ROOT,
                 env=self.env,
                 stdout=output,

@@ -1,4 +1,4 @@
-"""`run.py` with a hasty engine, for chaos.py: `python -m scripts.chaos_server PACE [worker …]`.
+"""`run.py` with a hasty engine, for chaos.py: `python -m scripts.chaos.server PACE [worker …]`.
 
 At pace 1 it is the product as it is. At pace 10 the engine waits a tenth of its pauses, so that a
 short run calms down in seconds. The constants are changed before anything that uses them is
@@ -48,7 +48,7 @@ def _hasten_money_out(pace: float) -> None:
 def _divide(module: ModuleType, name: str, pace: float) -> None:
     value = getattr(module, name, None)
     if value is None:
-        sys.exit(f"{module.__name__} has no {name} any more: teach scripts/chaos_server.py.")
+        sys.exit(f"{module.__name__} has no {name} any more: teach scripts/chaos/server.py.")
     shorter = tuple(part / pace for part in value) if isinstance(value, tuple) else value / pace
     setattr(module, name, shorter)
 

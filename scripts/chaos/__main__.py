@@ -21,13 +21,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from scripts.chaos_books import compare  # noqa: E402
-from scripts.chaos_calm import all_orders, could_be_known, wait_for_calm  # noqa: E402
-from scripts.chaos_cluster import cluster_ground  # noqa: E402
-from scripts.chaos_crowd import (  # noqa: E402
+from scripts.chaos.books import compare
+from scripts.chaos.calm import all_orders, could_be_known, wait_for_calm
+from scripts.chaos.cluster import cluster_ground
+from scripts.chaos.crowd import (
     FLOAT_A_PAYOUT,
     FULL_FLOAT,
     Run,
@@ -35,16 +32,16 @@ from scripts.chaos_crowd import (  # noqa: E402
     fill_shelves,
     send,
 )
-from scripts.chaos_forger import FORGED, FORGED_RESULT  # noqa: E402
-from scripts.chaos_out_books import compare_out, returned  # noqa: E402
-from scripts.chaos_people import Shop, ShopGoneError  # noqa: E402
-from scripts.chaos_progress import say  # noqa: E402
-from scripts.chaos_report import Facts, Found, is_right, offenders, table  # noqa: E402
-from scripts.chaos_shop import Ground, chaos_ground  # noqa: E402
-from scripts.chaos_weather import forecast  # noqa: E402
-from tests.services.launch import ServiceFailedError, ServiceMissingError  # noqa: E402
-from tests.support.live_shop import ADMIN  # noqa: E402
-from tests.support.out_records import OutBooks, out_books  # noqa: E402
+from scripts.chaos.forger import FORGED, FORGED_RESULT
+from scripts.chaos.out_books import compare_out, returned
+from scripts.chaos.people import Shop, ShopGoneError
+from scripts.chaos.progress import say
+from scripts.chaos.report import Facts, Found, is_right, offenders, table
+from scripts.chaos.shop import Ground, chaos_ground
+from scripts.chaos.weather import forecast
+from tests.services.launch import ServiceFailedError, ServiceMissingError
+from tests.support.live_shop import ADMIN
+from tests.support.out_records import OutBooks, out_books
 
 MOST_PAYMENTS = 5_000
 MOST_SHOPPERS = 64
@@ -98,7 +95,7 @@ def _ground(options: argparse.Namespace) -> AbstractContextManager[Ground]:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
+    parser = argparse.ArgumentParser("make chaos", description=__doc__.partition("\n")[0] if __doc__ else "")
     parser.add_argument("--payments", type=_from_to(1, MOST_PAYMENTS), default=2000)
     parser.add_argument("--payouts", type=_from_to(0, MOST_PAYMENTS), help=PAYOUTS_HELP)
     parser.add_argument("--shoppers", type=_from_to(1, MOST_SHOPPERS), default=20)

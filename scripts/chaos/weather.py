@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scripts.chaos_shop import DARAJA_TIMEOUT_SECONDS
+from scripts.chaos.shop import DARAJA_TIMEOUT_SECONDS
 
 LATE_SECONDS = DARAJA_TIMEOUT_SECONDS + 1
 

@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from scripts.chaos_admins import Desk, Numbers, Paymaster, make_suppliers
-from scripts.chaos_forger import Forger, Overheard
-from scripts.chaos_people import Rumours, Shop, ShopGoneError, Shopper, Tally
-from scripts.chaos_progress import progress
-from scripts.chaos_shop import Ground, Struck, make_admins
+from scripts.chaos.admins import Desk, Numbers, Paymaster, make_suppliers
+from scripts.chaos.forger import Forger, Overheard
+from scripts.chaos.people import Rumours, Shop, ShopGoneError, Shopper, Tally
+from scripts.chaos.progress import progress
+from scripts.chaos.shop import Ground, Struck, make_admins
 from tests.services.launch import ServiceFailedError
 from tests.support.live_shop import ADMIN
 from tests.support.out_records import out_records

@@ -14,8 +14,8 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 
-from scripts.chaos_people import REQUEST_SECONDS, Body, Rumours, Tally
-from scripts.chaos_shop import SAFARICOM
+from scripts.chaos.people import REQUEST_SECONDS, Body, Rumours, Tally
+from scripts.chaos.shop import SAFARICOM
 
 #: Under these names what he posts is counted.
 FORGED = "forged callback"
