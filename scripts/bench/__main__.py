@@ -47,19 +47,26 @@ def main() -> int:
                     for figure in sections[name](place):
                         print(line(figure), flush=True)
                         found.append(figure)
+                _keep(options.keep, found)
     except (ServiceMissingError, ServiceFailedError, LoadMissingError) as problem:
         print(f"The benchmark could not be done: {problem}", file=sys.stderr)
         return 2
-    machine = {"cores": os.cpu_count(), "python": platform.python_version()}
-    kept = {"machine": machine, "figures": [figure.as_json() for figure in found]}
-    options.keep.write_text(json.dumps(kept, indent=1) + "\n")
     missed = [figure for figure in found if figure.is_met is False]
     print(f"{len(found)} figures, {len(missed)} targets missed; kept in {options.keep}")
     return 1 if missed else 0
 
 
+def _keep(file: Path, found: list[Figure]) -> None:
+    """Write down what is known by now: whoever stops in the middle keeps it."""
+    machine = {"cores": os.cpu_count(), "python": platform.python_version()}
+    kept = {"machine": machine, "figures": [figure.as_json() for figure in found]}
+    file.write_text(json.dumps(kept, indent=1) + "\n")
+
+
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
+    parser = argparse.ArgumentParser(
+        "make bench", description=__doc__.partition("\n")[0] if __doc__ else ""
+    )
     parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], default=[])
     parser.add_argument("--engine", action="append", choices=ENGINES, default=None)
     parser.add_argument("--keep", type=Path, default=Path("bench.json"), metavar="FILE")

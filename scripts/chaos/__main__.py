@@ -95,7 +95,9 @@ def _ground(options: argparse.Namespace) -> AbstractContextManager[Ground]:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser("make chaos", description=__doc__.partition("\n")[0] if __doc__ else "")
+    parser = argparse.ArgumentParser(
+        "make chaos", description=__doc__.partition("\n")[0] if __doc__ else ""
+    )
     parser.add_argument("--payments", type=_from_to(1, MOST_PAYMENTS), default=2000)
     parser.add_argument("--payouts", type=_from_to(0, MOST_PAYMENTS), help=PAYOUTS_HELP)
     parser.add_argument("--shoppers", type=_from_to(1, MOST_SHOPPERS), default=20)
