@@ -30,7 +30,7 @@ run-cluster: dev ## Serve by nginx, two web processes, two workers, PostgreSQL a
 
 test: dev ## Run every test, real browser, PostgreSQL and Redis included (ARGS="-k name")
 	@sh scripts/services.sh
-	@exec $(PYTHON) -m pytest -n 4 --dist loadfile --no-loadscope-reorder --reruns 1 -r aR $(ARGS)
+	@exec $(PYTHON) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --reruns 1 -r aR $(ARGS)
 
 chaos: dev ## Thousands of payments through bad weather, then compare books and ledger
 	@exec $(PYTHON) -m scripts.chaos $(ARGS)

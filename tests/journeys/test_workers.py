@@ -201,7 +201,8 @@ def test_a_worker_told_to_stop_does_not_wait_for_a_silent_daraja(
     place.call_back(checkout_request_id, "UKL9SILENT", with_token=False)
     wait_until(lambda: place.asked(checkout_request_id) > 0, SOON_SECONDS)
     try:
-        assert worker.stop(signal.SIGTERM) < STOP_SECONDS
+        # Its four seconds, and what a busy machine takes to end a program; not Daraja's ten.
+        assert worker.stop(signal.SIGTERM) < 9
     finally:
         let_go.set()
 
