@@ -141,7 +141,8 @@ def bind_extensions(app: Flask, settings: Settings) -> None:
     migrate.init_app(app, db, directory=str(MIGRATIONS))
     jwt.init_app(app)
     limiter.init_app(app)
-    # Every limit here stands on a view, where it is looked at; none is on the whole application.
+    # Every limit here stands on a view, where it is looked at. One on a blueprint or on the whole
+    # application would need this look at each request back.
     app.before_request_funcs[None].remove(limiter._check_request_limit)
     provider.prepare(app)
     app.extensions["lipa_tunnel"] = Tunnel(settings)

@@ -84,7 +84,7 @@ class Allowance:
 
     A limit of hundreds is counted by the hundredth, ten at most at a time: where processes share
     the count, each trip to it costs as much as the poll. What a process has counted and not used
-    is lost to the person after LASTS_SECONDS, which is no more than a hundredth of the limit.
+    is lost to the person after LASTS_SECONDS.
     """
 
     LASTS_SECONDS = 10.0

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Update, and_, bindparam, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, Update, and_, bindparam, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, contains_eager
 
@@ -67,14 +68,14 @@ def open_among(uuids: set[UUID]) -> dict[UUID, bool]:
     query = (
         select(SignIn.uuid, Person.role)
         .join(SignIn.person)
-        .where(SignIn.uuid.in_(uuids), _is_open(), _may_enter())
+        .where(SignIn.uuid.in_(uuids), lets_in(now()))
     )
     return {uuid: May.SEE in ALLOWED[Role(role)] for uuid, role in db.session.execute(query)}
 
 
 def open_ones(person_id: int) -> Sequence[SignIn]:
     """Return a person's open sign-ins, the last seen first."""
-    query = select(SignIn).where(SignIn.person_id == person_id, _is_open())
+    query = select(SignIn).where(SignIn.person_id == person_id, _is_open(now()))
     newest = query.order_by(SignIn.last_seen_at.desc(), SignIn.id.desc())
     return db.session.scalars(newest.limit(MOST_SHOWN)).all()
 
@@ -128,13 +129,16 @@ def _ending(*of_these: ColumnElement[bool]) -> Update:
     return update(SignIn).where(SignIn.ended_at.is_(None), *of_these).values(ended_at=now())
 
 
-def _may_enter() -> ColumnElement[bool]:
-    """Hold for people who are neither suspended nor erased; a sign-in may have raced with that."""
-    return and_(Person.suspended_at.is_(None), Person.erased_at.is_(None))
+def lets_in(moment: datetime | BindParameter[Any]) -> ColumnElement[bool]:
+    """Hold for sign-ins, joined to their people, by which somebody may enter at a moment.
+
+    A sign-in may have raced with its person's being suspended or erased.
+    """
+    return and_(_is_open(moment), Person.suspended_at.is_(None), Person.erased_at.is_(None))
 
 
-def _is_open() -> ColumnElement[bool]:
-    return and_(SignIn.ended_at.is_(None), SignIn.expires_at > now())
+def _is_open(moment: datetime | BindParameter[Any]) -> ColumnElement[bool]:
+    return and_(SignIn.ended_at.is_(None), SignIn.expires_at > moment)
 
 
 #: Asked at every request of whoever is signed in: put together once.
@@ -142,10 +146,5 @@ _OPEN_ONE = (
     select(SignIn)
     .join(SignIn.person)
     .options(contains_eager(SignIn.person))
-    .where(
-        SignIn.uuid == bindparam("uuid"),
-        SignIn.ended_at.is_(None),
-        SignIn.expires_at > bindparam("moment"),
-        _may_enter(),
-    )
+    .where(SignIn.uuid == bindparam("uuid"), lets_in(bindparam("moment")))
 )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import bindparam, exists, select
+from sqlalchemy import and_, bindparam, exists, select
 from sqlalchemy.orm import contains_eager
 
 from app.accounts.models import Person
@@ -62,8 +62,14 @@ def _waiting(ref: object, person: Person) -> Reading | None:
     return Reading(payment.order, [payment], 0, only_waits=True) if payment else None
 
 
-#: An order has one open prompt at most, and while there is one it is the newest attempt. Money
-#: and claims make an order one that is read in parts.
+#: Holds for an open prompt, joined to its order, where that is all there is. An order has one at
+#: most, and while there is one it is the newest attempt.
+ONLY_WAITS = and_(
+    Order.status == OrderStatus.PENDING,
+    Payment.status.in_(LIVE),
+    ~exists().where(Credit.order_id == Order.id),
+    ~exists().where(Claim.order_id == Order.id),
+)
 _WAITING = (
     select(Payment)
     .join(Payment.order)
@@ -71,9 +77,6 @@ _WAITING = (
     .where(
         Order.uuid == bindparam("uuid"),
         Order.person_id == bindparam("person_id"),
-        Order.status == OrderStatus.PENDING,
-        Payment.status.in_(LIVE),
-        ~exists().where(Credit.order_id == Order.id),
-        ~exists().where(Claim.order_id == Order.id),
+        ONLY_WAITS,
     )
 )

@@ -20,11 +20,12 @@ from typing import Any
 from uuid import UUID
 
 from flask import Flask, request
-from sqlalchemy import Engine, bindparam, exists, select
+from sqlalchemy import Engine, bindparam, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.accounts.guard import current_sign_in
 from app.accounts.models import Person, SignIn
+from app.accounts.sign_ins import lets_in
 from app.accounts.tokens import expiry_of_request
 from app.config import Settings
 from app.core import request_ids
@@ -32,11 +33,9 @@ from app.core.clock import now
 from app.limits import Allowance
 from app.monitoring.http import tell
 from app.orders.models import Order
-from app.orders.states import OrderStatus
 from app.payments.asking import next_question_at
-from app.payments.claims.models import Claim
-from app.payments.models import Credit, Payment
-from app.payments.reading import Reading
+from app.payments.models import Payment
+from app.payments.reading import ONLY_WAITS, Reading
 from app.payments.view import seconds_left
 
 StartResponse = Callable[..., Any]
@@ -92,14 +91,9 @@ _FOUND = (
     .join(SignIn, SignIn.person_id == Person.id)
     .where(
         Payment.id == bindparam("payment_id"),
-        Order.status == OrderStatus.PENDING,
+        ONLY_WAITS,
         SignIn.uuid == bindparam("sign_in"),
-        SignIn.ended_at.is_(None),
-        SignIn.expires_at > bindparam("moment"),
-        Person.suspended_at.is_(None),
-        Person.erased_at.is_(None),
-        ~exists().where(Credit.order_id == Order.id),
-        ~exists().where(Claim.order_id == Order.id),
+        lets_in(bindparam("moment")),
     )
 )
 

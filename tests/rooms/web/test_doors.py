@@ -10,6 +10,7 @@ from werkzeug.routing import Rule
 
 from app import create_app
 from app.accounts.roles import ALLOWED, May, Role
+from app.extensions import limiter
 from tests.support.app import SAFARICOM, Account, Shop, explicit_settings
 from tests.support.staff import staff
 
@@ -138,3 +139,14 @@ def test_production_does_not_start_without_its_secrets(missing: str) -> None:
     given = {"mpesa_environment": "production", **secrets, missing: ""}
     with pytest.raises(ValueError, match=missing.upper()):
         explicit_settings(**given)
+
+
+def test_every_limit_stands_on_a_view_where_it_is_looked_at(shop: Shop) -> None:
+    """Nothing looks for others: assembly.py has taken Flask-Limiter's look at each request away."""
+    found = limiter.limit_manager
+    with shop.app.app_context():
+        of_blueprints = [found.blueprint_limits(shop.app, name) for name in shop.app.blueprints]
+        assert [found.application_limits, found.default_limits, *filter(None, of_blueprints)] == [
+            [],
+            [],
+        ]
